@@ -1,0 +1,13 @@
+//! The words of this gateway, as types that cannot hold a wrong value.
+//!
+//! Nothing here does IO, waits, or knows of axum, wasmtime or sled.
+
+pub mod answer;
+pub mod call;
+pub mod event;
+pub mod grant;
+pub mod limits;
+pub mod module;
+pub mod name;
+pub mod secret;
+pub mod tenant;

@@ -1,0 +1,71 @@
+//! Permission to reach a carrier, as a tenant writes it down. `egress::policy` decides by it.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::ActionKind;
+use super::name::SecretName;
+
+/// Scheme of a destination.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// Encrypted. What a carrier on the internet has to offer.
+    #[default]
+    Https,
+    /// Clear text: for a carrier on a private network, or a test.
+    Http,
+}
+
+/// One permission. Whatever no grant allows is denied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// For people, and for the record of a call: which grant let a request out. `[A-Za-z0-9._-]{1,64}`, unique in its
+    /// module.
+    #[schema(value_type = String, example = "carrier-api")]
+    pub name: super::name::ConfigKey,
+    /// `https` unless stated.
+    #[serde(default)]
+    pub scheme: Scheme,
+    /// A host name (`api.carrier.example`), one with a leading wildcard label (`*.carrier.example`: exactly one label, never
+    /// the bare domain), or an address.
+    #[schema(example = "api.carrier.example")]
+    pub host: String,
+    /// The scheme's own port unless stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// Methods in upper case. None stated allows none.
+    #[schema(example = json!(["GET", "POST"]))]
+    pub methods: BTreeSet<String>,
+    /// Path templates: literal segments, `{name}` for any one segment, a final `/**` for any rest. The query is not part of
+    /// it.
+    #[schema(example = json!(["/v1/lines/{mdn}", "/v1/orders/**"]))]
+    pub paths: Vec<String>,
+    /// The actions during which the grant holds. None stated: all of them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub actions: BTreeSet<ActionKind>,
+    /// Secrets that may be placed into requests to this destination.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub secrets: BTreeSet<SecretName>,
+    /// Requests under this grant in one call. The module's own limit holds besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<u32>,
+    /// Milliseconds from dialling to the last byte of the answer. The module's deadline holds besides.
+    #[serde(default = "default_timeout_ms")]
+    pub timeout_ms: u64,
+    /// The carrier changes nothing on these requests, whatever their method: a token, a look-up. A call that made no other
+    /// ones can say that nothing was changed. GET and HEAD always count as such.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub read_only: bool,
+    /// The destination is on a private or local network, and meant to be. Only a platform admin can set this.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private_network: bool,
+}
+
+/// Carriers answer within seconds; provisioning systems at times take ten.
+fn default_timeout_ms() -> u64 {
+    15_000
+}

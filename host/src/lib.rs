@@ -1,0 +1,9 @@
+//! Patchbay hosts the modules that TeleCloud posts its order events to.
+//!
+//! Listed in reading order; each area uses only those above it.
+
+pub mod domain;
+
+pub mod vault;
+
+pub mod storage;

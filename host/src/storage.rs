@@ -1,0 +1,135 @@
+//! Where things are kept: three narrow traits, and what implements them.
+//!
+//! The traits are shaped so that a store shared by many machines fits as well as an embedded one: writes are compared
+//! with a revision, the log is append-only and apart by tenant, and large bytes go by digest.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::domain::module::Digest;
+use crate::domain::name::TenantName;
+
+/// Counts the changes of one document. Opaque but for equality.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revision(pub u64);
+
+/// A document's bytes, and which change of it they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// As they were put.
+    pub value: Bytes,
+    /// For the next compare-and-set.
+    pub revision: Revision,
+}
+
+/// What must be true of a document for a write to take place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// Anything: the last writer wins.
+    Anything,
+    /// That there is none.
+    Absent,
+    /// That nobody has changed it since.
+    Unchanged(Revision),
+}
+
+/// Why a store could not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The document is not as the writer expected; nothing was written.
+    #[error("{key} was changed by someone else meanwhile")]
+    Conflict {
+        /// Whose document.
+        key: String,
+    },
+    /// What is there cannot be read back as it was written.
+    #[error("{what} is damaged: {why}")]
+    Damaged {
+        /// Which record.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The data directory is in use, full, unreadable, or gone.
+    #[error("{doing}: {source}")]
+    Unavailable {
+        /// What was being done.
+        doing: String,
+        /// What the system said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Small documents by key: tenants, modules, versions, settings. Keys are paths such as `tenants/acme/modules/sim`.
+#[async_trait]
+pub trait Documents: Send + Sync {
+    /// The document at `key`.
+    async fn get(&self, key: &str) -> Result<Option<Stored>, StorageError>;
+
+    /// Writes a document, durably once this returns.
+    ///
+    /// # Errors
+    /// [`StorageError::Conflict`] when `expect` does not hold.
+    async fn put(&self, key: &str, value: Bytes, expect: Expect) -> Result<Revision, StorageError>;
+
+    /// Removes every document whose key starts with `prefix`, all or none, and durably once this returns. Says how many
+    /// there were.
+    async fn delete(&self, prefix: &str) -> Result<usize, StorageError>;
+
+    /// The documents whose keys start with `prefix`, by key.
+    async fn list(&self, prefix: &str) -> Result<Vec<(String, Stored)>, StorageError>;
+}
+
+/// Position of a record in a tenant's log: the call's id, then the record's number within the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The id of the call, 128 bits whose first 48 are milliseconds since 1970.
+    pub call: u128,
+    /// Counts from 0.
+    pub part: u32,
+}
+
+/// An append-only log, apart by tenant.
+#[async_trait]
+pub trait Log: Send + Sync {
+    /// Adds records, all or none, and durably once this returns. Appends from many tasks share one sync to disk.
+    async fn append(&self, tenant: &TenantName, records: Vec<(Position, Bytes)>) -> Result<(), StorageError>;
+
+    /// The records of `calls` calls, newest call first, each call's own in order, starting with the newest call that is
+    /// older than `before`.
+    async fn newest(
+        &self,
+        tenant: &TenantName,
+        before: Option<u128>,
+        calls: usize,
+    ) -> Result<Vec<(Position, Bytes)>, StorageError>;
+
+    /// The records of one call, in order.
+    async fn call(&self, tenant: &TenantName, call: u128) -> Result<Vec<(Position, Bytes)>, StorageError>;
+
+    /// Removes a tenant's whole log, durably once this returns.
+    async fn delete(&self, tenant: &TenantName) -> Result<(), StorageError>;
+}
+
+/// Large bytes by their digest: components. Never in the same files as documents.
+#[async_trait]
+pub trait Blobs: Send + Sync {
+    /// Keeps the bytes, durably once this returns. Keeping them again changes nothing.
+    async fn put(&self, bytes: Bytes) -> Result<Digest, StorageError>;
+
+    /// The bytes of this digest, checked against it.
+    async fn get(&self, digest: &Digest) -> Result<Option<Bytes>, StorageError>;
+}
+
+/// The stores that the gateway runs on.
+#[derive(Clone)]
+pub struct Stores {
+    /// Tenants and their configuration.
+    pub documents: Arc<dyn Documents>,
+    /// What happened in calls.
+    pub log: Arc<dyn Log>,
+    /// Components.
+    pub blobs: Arc<dyn Blobs>,
+}
