@@ -7,3 +7,5 @@ pub mod domain;
 pub mod vault;
 
 pub mod storage;
+
+pub mod telecloud;

@@ -1,0 +1,205 @@
+//! A reply as the MODULE document that TeleCloud reads.
+//!
+//! A declaration, a newline, then one line. `SUCCESS` comes first, then `STATUS` or `ERROR`, then the VARs by number;
+//! nothing follows the root element. In texts, `&`, `<` and `>` are escaped, CR and LF become character references (so
+//! that no parser joins or drops them, and the document stays one line), and what XML 1.0 cannot carry at all becomes
+//! U+FFFD. Quote characters stay as they are.
+
+use crate::domain::answer::Reply;
+
+/// The `Content-Type` of every reply.
+pub const CONTENT_TYPE: &str = "text/xml; charset=utf-8";
+
+/// Most characters of an `ERROR`. People read it on one screen; what is cut off is in the call record.
+pub const ERROR_CHARS_MAX: usize = 1_000;
+
+/// Most characters of a VAR. The longest that carriers hand out, eSIM activation codes, stay below 300. A longer value
+/// is left out: half a value, saved on the order for good, is worse than none.
+pub const VAR_CHARS_MAX: usize = 4_096;
+
+/// Stands in for an empty `ERROR`, which TeleCloud does not accept.
+const NO_REASON: &str = "The module gave no reason";
+
+/// Stands in for a character that XML 1.0 cannot carry, and marks where a text was cut.
+const REPLACEMENT: char = '\u{FFFD}';
+const CUT: char = '…';
+
+/// The whole body, from `<` to `>`.
+#[must_use]
+pub fn encode(reply: &Reply) -> String {
+    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<MODULE>");
+    match reply {
+        Reply::Success { pending, vars } => {
+            element(&mut out, "SUCCESS", "Y");
+            if *pending {
+                element(&mut out, "STATUS", "PENDING");
+            }
+            for (index, value) in vars.iter().filter(|(_, value)| fits(value, VAR_CHARS_MAX)) {
+                element(&mut out, &format!("VAR{index}"), value);
+            }
+        }
+        Reply::Failure { error } => {
+            element(&mut out, "SUCCESS", "N");
+            if error.trim().is_empty() {
+                element(&mut out, "ERROR", NO_REASON);
+            } else if fits(error, ERROR_CHARS_MAX) {
+                element(&mut out, "ERROR", error);
+            } else {
+                let kept = error.chars().take(ERROR_CHARS_MAX - 1).chain([CUT]);
+                element(&mut out, "ERROR", &kept.collect::<String>());
+            }
+        }
+    }
+    out.push_str("</MODULE>");
+    out
+}
+
+/// Looks no further than it has to: a value may be as large as a module's memory.
+fn fits(text: &str, most: usize) -> bool {
+    text.chars().nth(most).is_none()
+}
+
+fn element(out: &mut String, name: &str, text: &str) {
+    out.push('<');
+    out.push_str(name);
+    out.push('>');
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '\r' => out.push_str("&#13;"),
+            '\n' => out.push_str("&#10;"),
+            _ if is_xml(character) => out.push(character),
+            _ => out.push(REPLACEMENT),
+        }
+    }
+    out.push_str("</");
+    out.push_str(name);
+    out.push('>');
+}
+
+/// `Char` of XML 1.0.
+fn is_xml(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::event::Vars;
+
+    const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+
+    fn success(pending: bool, values: &[(u8, &str)]) -> Reply {
+        let mut vars = Vars::default();
+        for (index, value) in values {
+            vars.set(*index, (*value).into()).expect("a VAR's number");
+        }
+        Reply::Success { pending, vars }
+    }
+
+    #[test]
+    fn a_reply_is_a_declaration_and_one_line() {
+        let rows = [
+            (Reply::success(), "<MODULE><SUCCESS>Y</SUCCESS></MODULE>"),
+            (
+                success(true, &[(15, "SUBMITTED"), (3, "2025550143")]),
+                "<MODULE><SUCCESS>Y</SUCCESS><STATUS>PENDING</STATUS><VAR3>2025550143</VAR3><VAR15>SUBMITTED</VAR15></MODULE>",
+            ),
+            (
+                success(false, &[(1, ""), (20, "x")]),
+                "<MODULE><SUCCESS>Y</SUCCESS><VAR20>x</VAR20></MODULE>",
+            ),
+            (
+                Reply::failure("Plan <5GB> & \"Max\" can't mix"),
+                "<MODULE><SUCCESS>N</SUCCESS><ERROR>Plan &lt;5GB&gt; &amp; \"Max\" can't mix</ERROR></MODULE>",
+            ),
+            (
+                Reply::failure("a]]>b\r\nc\td"),
+                "<MODULE><SUCCESS>N</SUCCESS><ERROR>a]]&gt;b&#13;&#10;c\td</ERROR></MODULE>",
+            ),
+            (
+                Reply::failure("\0\u{8}\u{1F}\u{FFFE}\u{FFFF}\u{7F}😀"),
+                "<MODULE><SUCCESS>N</SUCCESS><ERROR>\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\u{7F}😀</ERROR></MODULE>",
+            ),
+            (
+                Reply::failure(" \n"),
+                "<MODULE><SUCCESS>N</SUCCESS><ERROR>The module gave no reason</ERROR></MODULE>",
+            ),
+        ];
+        for (reply, body) in rows {
+            assert_eq!(encode(&reply), format!("{DECLARATION}{body}"));
+        }
+    }
+
+    #[test]
+    fn a_long_error_is_cut_and_a_long_var_is_left_out() {
+        let exact = "é".repeat(ERROR_CHARS_MAX);
+        assert!(encode(&Reply::failure(exact.as_str())).contains(&exact));
+        let cut = format!("<ERROR>{}…</ERROR>", "é".repeat(ERROR_CHARS_MAX - 1));
+        assert!(encode(&Reply::failure(format!("{exact}é"))).contains(&cut));
+
+        let exact = "é".repeat(VAR_CHARS_MAX);
+        let body = encode(&success(false, &[(1, &exact), (2, &format!("{exact}é")), (3, "z")]));
+        assert_eq!(
+            body,
+            format!("{DECLARATION}<MODULE><SUCCESS>Y</SUCCESS><VAR1>{exact}</VAR1><VAR3>z</VAR3></MODULE>")
+        );
+    }
+
+    /// What an independent parser makes of a body: the elements below `MODULE`, in order.
+    fn parsed(body: &str) -> Vec<(String, String)> {
+        let document = roxmltree::Document::parse(body).expect("well-formed");
+        assert_eq!(document.root_element().tag_name().name(), "MODULE");
+        let elements = document.root_element().children();
+        elements
+            .map(|element| {
+                let name = element.tag_name().name().to_owned();
+                (name, element.text().unwrap_or_default().to_owned())
+            })
+            .collect()
+    }
+
+    fn legal(text: &str) -> String {
+        text.chars()
+            .map(|character| if is_xml(character) { character } else { '\u{FFFD}' })
+            .collect()
+    }
+
+    /// Any text, and more than its share of the characters that XML treats specially.
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![any::<String>(), "[\\x00-\\x20<>&;\"'\\]\u{FFFE}\u{FFFF}a]{1,40}"]
+    }
+
+    proptest! {
+        #[test]
+        fn any_var_set_survives_another_parser(
+            values in prop::collection::btree_map(1..=20_u8, text(), 0..20),
+            pending in any::<bool>(),
+        ) {
+            let mut vars = Vars::default();
+            let mut expected = vec![("SUCCESS".to_owned(), "Y".to_owned())];
+            if pending {
+                expected.push(("STATUS".to_owned(), "PENDING".to_owned()));
+            }
+            for (index, value) in values {
+                if !value.is_empty() {
+                    expected.push((format!("VAR{index}"), legal(&value)));
+                }
+                vars.set(index, value).expect("a VAR's number");
+            }
+            let body = encode(&Reply::Success { pending, vars });
+            prop_assert_eq!(body.lines().count(), 2);
+            prop_assert_eq!(parsed(&body), expected);
+        }
+
+        #[test]
+        fn any_error_survives_another_parser(error in text().prop_filter("not blank", |text| !text.trim().is_empty())) {
+            let expected = [("SUCCESS".to_owned(), "N".to_owned()), ("ERROR".to_owned(), legal(&error))];
+            prop_assert_eq!(parsed(&encode(&Reply::failure(error))), expected);
+        }
+    }
+}
