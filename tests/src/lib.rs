@@ -1,1 +1,5 @@
-//! x
+//! What the end-to-end tests and the demo run against, and the tests themselves.
+//!
+//! Nothing here belongs to the gateway: it plays the other parties, over real sockets on the loopback interface.
+
+pub mod telecloud;
