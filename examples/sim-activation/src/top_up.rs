@@ -1,0 +1,26 @@
+//! An add-on: an order of its own that adds something to the line of its parent order.
+
+use patchbay_module::{Answer, Order, Outcome, http};
+use serde::{Deserialize, Serialize};
+
+use crate::carrier::Carrier;
+use crate::{line, plan};
+
+#[derive(Serialize)]
+struct TopUp {
+    plan: String,
+}
+
+#[derive(Deserialize)]
+struct ToppedUp {
+    balance: String,
+}
+
+/// Tops the line up and answers with its new balance.
+pub(crate) fn top_up(order: &Order) -> Outcome {
+    let top_up = TopUp { plan: plan::of(order)? };
+    let carrier = Carrier::new()?;
+    let url = carrier.url(&format!("{}/top-ups", line::of_parent(order)?));
+    let topped_up: ToppedUp = carrier.change(order, http::post(url).json(&top_up)?)??.json()?;
+    Ok(Answer::done().var(12, topped_up.balance))
+}

@@ -1,0 +1,69 @@
+//! A module that misbehaves on demand. The end-to-end tests run it in the real gateway.
+//!
+//! What it does is chosen by the setting `mode`, or by VAR1 where that is not set, whatever the action:
+//!
+//! | mode | what it does |
+//! |---|---|
+//! | `trap` | panics |
+//! | `spin` | computes for ever |
+//! | `grow` | takes memory, 1 MiB at a time and touching all of it, for ever |
+//! | `log-flood` | logs 10,000 lines of 1 KiB that hold an escape sequence and a line break, then answers done |
+//! | `sleep` | waits for `sleep_ms` (an hour unless set), then answers done |
+//! | `fetch` | sends one request to `url` by `method` (GET unless set; POST has a JSON body), with `authorization: Bearer …` if `secret` names a secret; answers the status as VAR1 and the body, if it has one, as VAR2 |
+//! | `two-step` | POSTs to `url`, then to `second_url`; a failure of either is returned as `?` makes it |
+//! | `echo` | answers what it was given, see [`echo`], and logs the documents as JSON |
+//!
+//! Any other mode is rejected with `No such mode: …`.
+
+mod echo;
+mod exhaust;
+mod fetch;
+
+use patchbay_module::{Failure, Module, Order, Outcome, Suspension, config};
+
+/// The module.
+pub struct Hostile;
+
+impl Module for Hostile {
+    fn create(order: &Order) -> Outcome {
+        act(order)
+    }
+    fn replenish(order: &Order) -> Outcome {
+        act(order)
+    }
+    fn suspend(order: &Order, _: Suspension) -> Outcome {
+        act(order)
+    }
+    fn restore(order: &Order) -> Outcome {
+        act(order)
+    }
+    fn swap(order: &Order) -> Outcome {
+        act(order)
+    }
+    fn cancel(order: &Order) -> Outcome {
+        act(order)
+    }
+    fn usage_limit(order: &Order) -> Outcome {
+        act(order)
+    }
+    fn other(order: &Order) -> Outcome {
+        act(order)
+    }
+}
+
+patchbay_module::export!(Hostile);
+
+fn act(order: &Order) -> Outcome {
+    let mode = config::get("mode").or_else(|| order.var(1).map(str::to_owned));
+    match mode.as_deref().unwrap_or_default() {
+        "trap" => exhaust::trap(),
+        "spin" => exhaust::spin(),
+        "grow" => exhaust::grow(),
+        "log-flood" => Ok(exhaust::log_flood()),
+        "sleep" => Ok(exhaust::sleep()),
+        "fetch" => fetch::fetch(order),
+        "two-step" => fetch::two_step(order),
+        "echo" => echo::echo(order),
+        other => Err(Failure::rejected(format!("No such mode: {other}"))),
+    }
+}
