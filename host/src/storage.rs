@@ -3,6 +3,8 @@
 //! The traits are shaped so that a store shared by many machines fits as well as an embedded one: writes are compared
 //! with a revision, the log is append-only and apart by tenant, and large bytes go by digest.
 
+pub mod memory;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -33,6 +35,25 @@ pub enum Expect {
     Absent,
     /// That nobody has changed it since.
     Unchanged(Revision),
+}
+
+impl Expect {
+    /// Whether a write may take place where the document at `key` has this revision, if there is one.
+    ///
+    /// # Errors
+    /// [`StorageError::Conflict`] when it may not.
+    pub fn check(self, key: &str, found: Option<Revision>) -> Result<(), StorageError> {
+        let holds = match self {
+            Self::Anything => true,
+            Self::Absent => found.is_none(),
+            Self::Unchanged(revision) => found == Some(revision),
+        };
+        if holds {
+            Ok(())
+        } else {
+            Err(StorageError::Conflict { key: key.to_owned() })
+        }
+    }
 }
 
 /// Why a store could not do as asked.
@@ -91,20 +112,31 @@ pub struct Position {
     pub part: u32,
 }
 
+/// The first and the last record of a call; the same one twice where it has only one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ends {
+    /// The call's id, as in [`Position::call`].
+    pub call: u128,
+    /// The record with the lowest part.
+    pub first: Bytes,
+    /// The record with the highest part.
+    pub last: Bytes,
+}
+
 /// An append-only log, apart by tenant.
 #[async_trait]
 pub trait Log: Send + Sync {
     /// Adds records, all or none, and durably once this returns. Appends from many tasks share one sync to disk.
+    ///
+    /// A record at a position that is taken replaces what is there. After an error the records may or may not have been
+    /// kept, so whoever tries again does so at the same positions. What one task appends in order is kept in that order,
+    /// also when it gave up waiting in between.
     async fn append(&self, tenant: &TenantName, records: Vec<(Position, Bytes)>) -> Result<(), StorageError>;
 
-    /// The records of `calls` calls, newest call first, each call's own in order, starting with the newest call that is
-    /// older than `before`.
-    async fn newest(
-        &self,
-        tenant: &TenantName,
-        before: Option<u128>,
-        calls: usize,
-    ) -> Result<Vec<(Position, Bytes)>, StorageError>;
+    /// The ends of at most `calls` calls, newest first, starting with the newest call that is older than `before`.
+    ///
+    /// A listing needs no more than the ends, and a call may have hundreds of large records in between.
+    async fn newest(&self, tenant: &TenantName, before: Option<u128>, calls: usize) -> Result<Vec<Ends>, StorageError>;
 
     /// The records of one call, in order.
     async fn call(&self, tenant: &TenantName, call: u128) -> Result<Vec<(Position, Bytes)>, StorageError>;

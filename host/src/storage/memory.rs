@@ -1,0 +1,140 @@
+//! The reference backend: everything in memory, nothing survives. For tests, and to say what the traits mean.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::{Blobs, Documents, Ends, Expect, Log, Position, Revision, StorageError, Stored, Stores};
+use crate::domain::module::Digest;
+use crate::domain::name::TenantName;
+
+/// Keeps documents, log and blobs in memory.
+#[derive(Debug, Default)]
+pub struct Memory(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    documents: BTreeMap<String, Stored>,
+    /// Revision of the latest write to any document. It never goes back, so a document that was removed and made again
+    /// has a revision that nobody has seen.
+    revision: u64,
+    log: BTreeMap<TenantName, BTreeMap<Position, Bytes>>,
+    blobs: HashMap<Digest, Bytes>,
+}
+
+impl Memory {
+    /// Fresh stores that share nothing with others.
+    #[must_use]
+    pub fn stores() -> Stores {
+        let memory = Arc::new(Self::default());
+        Stores {
+            documents: memory.clone(),
+            log: memory.clone(),
+            blobs: memory,
+        }
+    }
+
+    /// A panic elsewhere leaves nothing half-done: each use below changes the maps in one go.
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Documents for Memory {
+    async fn get(&self, key: &str) -> Result<Option<Stored>, StorageError> {
+        Ok(self.kept().documents.get(key).cloned())
+    }
+
+    async fn put(&self, key: &str, value: Bytes, expect: Expect) -> Result<Revision, StorageError> {
+        let mut kept = self.kept();
+        expect.check(key, kept.documents.get(key).map(|stored| stored.revision))?;
+        kept.revision += 1;
+        let revision = Revision(kept.revision);
+        kept.documents.insert(key.to_owned(), Stored { value, revision });
+        Ok(revision)
+    }
+
+    async fn delete(&self, prefix: &str) -> Result<usize, StorageError> {
+        let mut kept = self.kept();
+        let before = kept.documents.len();
+        kept.documents.retain(|key, _| !key.starts_with(prefix));
+        Ok(before - kept.documents.len())
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<(String, Stored)>, StorageError> {
+        let kept = self.kept();
+        let from = (Bound::Included(prefix), Bound::Unbounded);
+        let found = kept.documents.range::<str, _>(from);
+        Ok(found
+            .take_while(|(key, _)| key.starts_with(prefix))
+            .map(|(key, stored)| (key.clone(), stored.clone()))
+            .collect())
+    }
+}
+
+#[async_trait]
+impl Log for Memory {
+    async fn append(&self, tenant: &TenantName, records: Vec<(Position, Bytes)>) -> Result<(), StorageError> {
+        self.kept().log.entry(tenant.clone()).or_default().extend(records);
+        Ok(())
+    }
+
+    async fn newest(&self, tenant: &TenantName, before: Option<u128>, calls: usize) -> Result<Vec<Ends>, StorageError> {
+        let kept = self.kept();
+        let Some(log) = kept.log.get(tenant) else {
+            return Ok(Vec::new());
+        };
+        let mut ends: Vec<Ends> = Vec::new();
+        let until = before.map_or(Bound::Unbounded, |call| Bound::Excluded(Position { call, part: 0 }));
+        let older = log.range((Bound::Unbounded, until));
+        for (position, record) in older.rev() {
+            if let Some(open) = ends.last_mut().filter(|open| open.call == position.call) {
+                open.first = record.clone();
+                continue;
+            }
+            if ends.len() == calls {
+                break;
+            }
+            ends.push(Ends {
+                call: position.call,
+                first: record.clone(),
+                last: record.clone(),
+            });
+        }
+        Ok(ends)
+    }
+
+    async fn call(&self, tenant: &TenantName, call: u128) -> Result<Vec<(Position, Bytes)>, StorageError> {
+        let kept = self.kept();
+        let Some(log) = kept.log.get(tenant) else {
+            return Ok(Vec::new());
+        };
+        let whole = Position { call, part: 0 }..=Position { call, part: u32::MAX };
+        Ok(log
+            .range(whole)
+            .map(|(position, record)| (*position, record.clone()))
+            .collect())
+    }
+
+    async fn delete(&self, tenant: &TenantName) -> Result<(), StorageError> {
+        self.kept().log.remove(tenant);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Blobs for Memory {
+    async fn put(&self, bytes: Bytes) -> Result<Digest, StorageError> {
+        let digest = Digest::of(&bytes);
+        self.kept().blobs.insert(digest, bytes);
+        Ok(digest)
+    }
+
+    async fn get(&self, digest: &Digest) -> Result<Option<Bytes>, StorageError> {
+        Ok(self.kept().blobs.get(digest).cloned())
+    }
+}
