@@ -3,8 +3,14 @@
 //! The traits are shaped so that a store shared by many machines fits as well as an embedded one: writes are compared
 //! with a revision, the log is append-only and apart by tenant, and large bytes go by digest.
 
+mod blobs;
+#[cfg(test)]
+pub(crate) mod conformance;
+mod directory;
 pub mod memory;
+mod sled;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -164,4 +170,25 @@ pub struct Stores {
     pub log: Arc<dyn Log>,
     /// Components.
     pub blobs: Arc<dyn Blobs>,
+}
+
+impl Stores {
+    /// Opens a data directory, or makes one of mode 0700. It is released when the last of the stores is dropped, which
+    /// waits for the writes that were queued.
+    ///
+    /// # Errors
+    /// When another process has it open, its format is not known here, it is damaged, or the system refuses.
+    pub fn open(path: &Path) -> Result<Self, StorageError> {
+        let directory = Arc::new(directory::DataDirectory::open(path)?);
+        let sled = Arc::new(sled::Sled::open(&directory)?);
+        let blobs = Arc::new(blobs::BlobFiles::open(&directory)?);
+        directory
+            .made()
+            .map_err(|error| directory::unavailable(&format!("making {}", path.display()), error))?;
+        Ok(Self {
+            documents: sled.clone(),
+            log: sled,
+            blobs,
+        })
+    }
 }

@@ -138,3 +138,10 @@ impl Blobs for Memory {
         Ok(self.kept().blobs.get(digest).cloned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    crate::storage::conformance::conformance!((Memory::stores(), ()));
+}

@@ -1,0 +1,289 @@
+//! The embedded backend: documents and log in one sled tree, made durable by one thread for all who wait.
+//!
+//! What sled leaves open is closed here. Its flush does not reach the disk: the database file is synced through a second
+//! handle. Pages that outgrow its log go to files that it never syncs: values are cut so that none does. After damage it
+//! may go on with an older state: a mark beside it says how much there must be.
+//!
+//! Point reads go to sled directly and not through `spawn_blocking`: from its cache they take about a microsecond and
+//! from the disk a fraction of a millisecond, while handing them to another thread and back takes ten. Scans yield after
+//! every [`SCAN_STEP`] values.
+
+mod layout;
+mod writer;
+
+use std::fs::File;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use self::writer::{Disk, Work, Writer};
+use super::directory::{DataDirectory, Mark, make_folder, sync_folder, unavailable};
+use super::{Documents, Ends, Expect, Log, Position, Revision, StorageError, Stored};
+use crate::domain::name::TenantName;
+
+/// Bytes of pages that sled keeps in memory. Its own default is a gibibyte.
+const CACHE_BYTES: u64 = 128 << 20;
+
+/// Values that a scan reads before others get a turn.
+const SCAN_STEP: usize = 64;
+
+/// Keys that are removed from a log in one write.
+const REMOVE_STEP: usize = 512;
+
+/// Documents and log in the folder `db` of a data directory.
+///
+/// Reads see what is applied, which may be a moment before it is durable; whoever wrote it hears of it when it is.
+pub(super) struct Sled {
+    // In this order they are dropped: what is queued is written, then the tree is closed, then the directory released.
+    writer: Writer,
+    tree: sled::Tree,
+    _db: sled::Db,
+    _directory: Arc<DataDirectory>,
+}
+
+/// The real disk.
+struct Files {
+    /// sled's file, opened a second time: sled itself has no way to sync it.
+    db: File,
+    mark: Mark,
+    directory: Arc<DataDirectory>,
+}
+
+impl Disk for Files {
+    fn room(&mut self) -> std::io::Result<u64> {
+        self.directory.room()
+    }
+
+    fn sync(&mut self, group: u64) -> std::io::Result<()> {
+        self.db.sync_data()?;
+        self.mark.set(group)
+    }
+}
+
+impl Sled {
+    /// Opens the database in this directory, or makes one.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds less than was acknowledged.
+    pub(super) fn open(directory: &Arc<DataDirectory>) -> Result<Self, StorageError> {
+        Self::open_with(directory, |files| files)
+    }
+
+    fn open_with<D: Disk + 'static>(
+        directory: &Arc<DataDirectory>,
+        disk: impl FnOnce(Files) -> D,
+    ) -> Result<Self, StorageError> {
+        let path = directory.path().join("db");
+        let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+            unavailable(&format!("opening the database in {}", path.display()), error)
+        };
+        let (mark, acknowledged) = Mark::open(directory)?;
+        make_folder(&path).map_err(|error| failed(error.into()))?;
+        let db = open_db(&path)?;
+        let tree: sled::Tree = (*db).clone();
+        let group = match tree.get(layout::GROUP_KEY) {
+            Ok(group) => group
+                .and_then(|number| number.as_ref().try_into().ok())
+                .map_or(0, u64::from_be_bytes),
+            Err(error) => return Err(layout::broken(layout::GROUP_KEY, error)),
+        };
+        if group < acknowledged {
+            return Err(damaged(
+                &path,
+                &format!(
+                    "{} acknowledged groups of writes are missing from it",
+                    acknowledged - group
+                ),
+            ));
+        }
+        if group > 0 && !directory.is_made() {
+            return Err(damaged(&path, "the file that says its format is missing"));
+        }
+        sync_files(&path).map_err(|error| failed(error.into()))?;
+        let file = File::open(path.join("db")).map_err(|error| failed(error.into()))?;
+        let files = Files {
+            db: file,
+            mark,
+            directory: directory.clone(),
+        };
+        let writer = Writer::start(tree.clone(), group, disk(files)).map_err(|error| failed(error.into()))?;
+        Ok(Self {
+            writer,
+            tree,
+            _db: db,
+            _directory: directory.clone(),
+        })
+    }
+
+    /// The newest record of this tenant's log before a key.
+    fn before(&self, prefix: &[u8], key: &[u8]) -> Result<Option<(sled::IVec, sled::IVec)>, StorageError> {
+        let found = self.tree.range(prefix..key).next_back();
+        found.transpose().map_err(|error| layout::broken(key, error))
+    }
+}
+
+/// sled checks what it reads, at times by panicking.
+fn open_db(path: &Path) -> Result<sled::Db, StorageError> {
+    let config = sled::Config::new()
+        .path(path)
+        .segment_size(layout::SEGMENT_BYTES)
+        .cache_capacity(CACHE_BYTES)
+        // The writer flushes; in between there is nothing that anyone was told is kept.
+        .flush_every_ms(None);
+    match std::panic::catch_unwind(AssertUnwindSafe(|| config.open())) {
+        Ok(Ok(db)) => Ok(db),
+        Ok(Err(sled::Error::Corruption { .. })) | Err(_) => Err(damaged(path, "it is not as it was written")),
+        Ok(Err(error)) => Err(unavailable(
+            &format!("opening the database in {}", path.display()),
+            error,
+        )),
+    }
+}
+
+fn damaged(path: &Path, why: &str) -> StorageError {
+    StorageError::Damaged {
+        what: format!("the database in {}", path.display()),
+        why: format!("{why}; restore the data directory from a backup"),
+    }
+}
+
+/// Makes durable what opening wrote: sled leaves its settings, its snapshots and their names to the system.
+fn sync_files(path: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            File::open(entry.path())?.sync_all()?;
+        }
+    }
+    sync_folder(path)
+}
+
+#[async_trait]
+impl Documents for Sled {
+    async fn get(&self, key: &str) -> Result<Option<Stored>, StorageError> {
+        let key = layout::document_key(key);
+        match self.tree.get(&key).map_err(|error| layout::broken(&key, error))? {
+            Some(stored) => layout::read(&self.tree, &key, stored),
+            None => Ok(None),
+        }
+    }
+
+    async fn put(&self, key: &str, value: Bytes, expect: Expect) -> Result<Revision, StorageError> {
+        layout::check_size(&layout::document_key(key), &value)?;
+        let key = key.to_owned();
+        self.writer.write(Work::Put { key, value, expect }).await.map(Revision)
+    }
+
+    async fn delete(&self, prefix: &str) -> Result<usize, StorageError> {
+        let prefix = prefix.to_owned();
+        let removed = self.writer.write(Work::Delete { prefix }).await?;
+        Ok(usize::try_from(removed).unwrap_or(usize::MAX))
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<(String, Stored)>, StorageError> {
+        let mut found = Vec::new();
+        for document in self.tree.scan_prefix(layout::document_key(prefix)) {
+            let (key, stored) = document.map_err(|error| layout::broken(&layout::document_key(prefix), error))?;
+            if let Some(value) = layout::read(&self.tree, &key, stored)? {
+                found.push((layout::document_name(&key), value));
+            }
+            if found.len() % SCAN_STEP == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(found)
+    }
+}
+
+#[async_trait]
+impl Log for Sled {
+    async fn append(&self, tenant: &TenantName, records: Vec<(Position, Bytes)>) -> Result<(), StorageError> {
+        let keyed: Vec<_> = records
+            .into_iter()
+            .map(|(position, record)| (layout::log_key(tenant, position), record))
+            .collect();
+        keyed
+            .iter()
+            .try_for_each(|(key, record)| layout::check_size(key, record))?;
+        self.writer.write(Work::Insert(keyed)).await.map(drop)
+    }
+
+    async fn newest(&self, tenant: &TenantName, before: Option<u128>, calls: usize) -> Result<Vec<Ends>, StorageError> {
+        let prefix = layout::log_prefix(tenant);
+        let mut ends = Vec::new();
+        let mut until = match before {
+            Some(call) => layout::log_key(tenant, Position { call, part: 0 }),
+            None => layout::log_end(tenant),
+        };
+        while ends.len() < calls {
+            let Some((last_key, last)) = self.before(&prefix, &until)? else {
+                break;
+            };
+            let Some(Position { call, part }) = layout::log_position(&last_key) else {
+                break;
+            };
+            until = layout::log_key(tenant, Position { call, part: 0 });
+            let last = layout::read(&self.tree, &last_key, last)?;
+            let first = match part {
+                0 => last.clone(),
+                _ => match self.tree.get(&until).map_err(|error| layout::broken(&until, error))? {
+                    Some(first) => layout::read(&self.tree, &until, first)?,
+                    None => None,
+                },
+            };
+            // A log that is being removed has calls without ends.
+            if let (Some(first), Some(last)) = (first, last) {
+                ends.push(Ends {
+                    call,
+                    first: first.value,
+                    last: last.value,
+                });
+            }
+            if ends.len() % SCAN_STEP == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(ends)
+    }
+
+    async fn call(&self, tenant: &TenantName, call: u128) -> Result<Vec<(Position, Bytes)>, StorageError> {
+        let first = layout::log_key(tenant, Position { call, part: 0 });
+        let last = layout::log_key(tenant, Position { call, part: u32::MAX });
+        let mut records = Vec::new();
+        for record in self.tree.range(first.clone()..=last) {
+            let (key, stored) = record.map_err(|error| layout::broken(&first, error))?;
+            let value = layout::read(&self.tree, &key, stored)?;
+            if let (Some(position), Some(value)) = (layout::log_position(&key), value) {
+                records.push((position, value.value));
+            }
+            if records.len() % SCAN_STEP == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(records)
+    }
+
+    async fn delete(&self, tenant: &TenantName) -> Result<(), StorageError> {
+        let prefix = layout::log_prefix(tenant);
+        // Records before chunks: a crash in between leaves chunks that nobody looks for, never records without them.
+        for prefix in [prefix.clone(), layout::chunk_prefix(&prefix)] {
+            loop {
+                let keys = self.tree.scan_prefix(&prefix).keys().take(REMOVE_STEP);
+                let keys = keys
+                    .collect::<Result<Vec<_>, _>>()
+                    .map_err(|error| layout::broken(&prefix, error))?;
+                if keys.is_empty() {
+                    break;
+                }
+                self.writer.write(Work::Remove(keys)).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

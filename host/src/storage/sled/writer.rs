@@ -1,0 +1,253 @@
+//! The one thread that writes. It takes what has queued up, applies it, and makes it durable with one sync for all.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use sled::{Batch, Tree};
+use tokio::sync::{mpsc, oneshot};
+
+use super::super::directory::unavailable;
+use super::super::{Expect, Revision, StorageError};
+use super::layout;
+
+/// Most records in one group. Beyond it a sync is shared by so many that it no longer counts.
+const GROUP_RECORDS: usize = 512;
+
+/// Most bytes in one group, so that nobody waits long for others' large records.
+const GROUP_BYTES: usize = 8 << 20;
+
+/// Writes that may wait in the queue. Whoever comes next awaits its turn.
+const QUEUE: usize = 1_024;
+
+/// Bytes of the disk that are left free. Writes are refused before the disk is full, because a store that has met a
+/// full disk in the middle of a write takes no more until it is opened again.
+const RESERVE_BYTES: u64 = 64 << 20;
+
+/// What the writer needs of the disk. A seam: tests give one that fails.
+pub(super) trait Disk: Send {
+    /// Bytes that may still be written.
+    fn room(&mut self) -> std::io::Result<u64>;
+
+    /// Makes durable what was written up to this group.
+    fn sync(&mut self, group: u64) -> std::io::Result<()>;
+}
+
+/// Something to write.
+pub(super) enum Work {
+    /// Values to keep, all or none. Answers 0.
+    Insert(Vec<(Vec<u8>, Bytes)>),
+    /// A document to write when it is as expected. Answers its new revision.
+    Put { key: String, value: Bytes, expect: Expect },
+    /// Documents to remove, all or none. Answers how many there were.
+    Delete { prefix: String },
+    /// Keys to remove, whatever is there. Answers 0.
+    Remove(Vec<sled::IVec>),
+}
+
+impl Work {
+    /// Records and bytes, for the limits of a group.
+    fn size(&self) -> (usize, usize) {
+        match self {
+            Self::Insert(records) => (records.len(), records.iter().map(|(_, value)| value.len()).sum()),
+            Self::Put { value, .. } => (1, value.len()),
+            Self::Delete { .. } => (1, 0),
+            Self::Remove(keys) => (keys.len(), 0),
+        }
+    }
+}
+
+type Answer = Result<u64, StorageError>;
+type Job = (Work, oneshot::Sender<Answer>);
+
+/// Hands work to the thread. Dropping it waits until all that was queued is written.
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread. `group` is the number of the latest group in the tree.
+    pub(super) fn start(tree: Tree, group: u64, disk: impl Disk + 'static) -> std::io::Result<Self> {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let mut thread = Thread {
+            tree,
+            group,
+            disk,
+            broken: None,
+        };
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || thread.run(jobs))?;
+        Ok(Self {
+            queue: Some(queue),
+            thread: Some(thread),
+        })
+    }
+
+    /// Queues the work and waits until it is durable. Once queued it is done, whether or not someone still waits.
+    pub(super) async fn write(&self, work: Work) -> Answer {
+        let stopped = || unavailable("writing", "the store's writer has stopped");
+        let (answer, answered) = oneshot::channel();
+        let queue = self.queue.as_ref().ok_or_else(stopped)?;
+        queue.send((work, answer)).await.map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+}
+
+#[cfg(test)]
+impl Writer {
+    /// How many writes are in the queue.
+    pub(super) fn queued(&self) -> usize {
+        self.queue
+            .as_ref()
+            .map_or(0, |queue| queue.max_capacity() - queue.capacity())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
+            tracing::error!("the store's writer panicked");
+        }
+    }
+}
+
+struct Thread<D> {
+    tree: Tree,
+    group: u64,
+    disk: D,
+    /// Why nothing more is written. After a failed sync the system forgets which pages were not written, so a later
+    /// sync that succeeds would promise too much, and what comes after a gap in sled's log is lost with it.
+    broken: Option<Arc<str>>,
+}
+
+impl<D: Disk> Thread<D> {
+    fn run(&mut self, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(first) = jobs.blocking_recv() {
+            let (mut records, mut bytes) = first.0.size();
+            let mut group = vec![first];
+            while records < GROUP_RECORDS && bytes < GROUP_BYTES {
+                let Ok(next) = jobs.try_recv() else { break };
+                let size = next.0.size();
+                records += size.0;
+                bytes += size.1;
+                group.push(next);
+            }
+            self.write(group);
+        }
+    }
+
+    fn write(&mut self, jobs: Vec<Job>) {
+        let (work, waiters): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
+        // Whoever gave up waiting does not need the answer.
+        match self.ready().and_then(|()| self.apply(work)) {
+            Ok(answers) => waiters.into_iter().zip(answers).for_each(|(waiter, answer)| {
+                let _ = waiter.send(answer);
+            }),
+            Err(why) => waiters.into_iter().for_each(|waiter| {
+                let _ = waiter.send(Err(unavailable("writing to the data directory", &*why)));
+            }),
+        }
+    }
+
+    /// Whether anything may be written now, or why not.
+    fn ready(&mut self) -> Result<(), Arc<str>> {
+        if let Some(why) = &self.broken {
+            return Err(why.clone());
+        }
+        match self.disk.room() {
+            Ok(room) if room < RESERVE_BYTES => Err(format!(
+                "the disk is full: {room} bytes are free and {RESERVE_BYTES} must stay free; make room on it"
+            )
+            .into()),
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string().into()),
+        }
+    }
+
+    /// Applies all work and syncs. When that fails, nothing is written any more.
+    fn apply(&mut self, work: Vec<Work>) -> Result<Vec<Answer>, Arc<str>> {
+        let group = self.group + 1;
+        let answers = self.add_all(group, work).map_err(std::io::Error::other);
+        let synced = answers.and_then(|answers| self.disk.sync(group).map(|()| answers));
+        match synced {
+            Ok(answers) => {
+                self.group = group;
+                Ok(answers)
+            }
+            Err(error) => {
+                tracing::error!(%error, "the store takes no more writes");
+                let why: Arc<str> = format!("{error}; nothing is written until the gateway is restarted").into();
+                self.broken = Some(why.clone());
+                Err(why)
+            }
+        }
+    }
+
+    fn add_all(&self, group: u64, work: Vec<Work>) -> Result<Vec<Answer>, sled::Error> {
+        let mut batch = Batch::default();
+        batch.insert(layout::GROUP_KEY, &group.to_be_bytes());
+        let mut answers = Vec::with_capacity(work.len());
+        for (number, work) in (0..).zip(work) {
+            // Unique, and never going back: a group has less than 2^16 jobs, and its number is kept with it.
+            let revision = Revision(group << 16 | number);
+            answers.push(self.add(&mut batch, work, revision)?);
+        }
+        self.tree.apply_batch(batch)?;
+        self.tree.flush()?;
+        Ok(answers)
+    }
+
+    /// Adds one job to the batch. The inner error is the job's own; the outer one is the disk's.
+    fn add(&self, batch: &mut Batch, work: Work, revision: Revision) -> Result<Answer, sled::Error> {
+        Ok(match work {
+            Work::Insert(records) => {
+                for (key, value) in records {
+                    layout::insert(batch, key, &value, Revision(0));
+                }
+                Ok(0)
+            }
+            Work::Remove(keys) => {
+                keys.into_iter().for_each(|key| batch.remove(key));
+                Ok(0)
+            }
+            Work::Put { key, value, expect } => {
+                self.settle(batch)?;
+                self.put(batch, &key, &value, expect, revision)
+            }
+            Work::Delete { prefix } => {
+                self.settle(batch)?;
+                self.delete(batch, &prefix)
+            }
+        })
+    }
+
+    /// Applies what is in the batch, for a job that has to see it. Nobody is answered before the sync of the group.
+    fn settle(&self, batch: &mut Batch) -> Result<(), sled::Error> {
+        self.tree.apply_batch(std::mem::take(batch))
+    }
+
+    fn put(&self, batch: &mut Batch, key: &str, value: &[u8], expect: Expect, revision: Revision) -> Answer {
+        let at = layout::document_key(key);
+        let found = self.tree.get(&at).map_err(|error| layout::broken(&at, error))?;
+        expect.check(key, found.as_deref().and_then(layout::revision))?;
+        if let Some(found) = found {
+            layout::remove_chunks(batch, &at, &found, value.len());
+        }
+        layout::insert(batch, at, value, revision);
+        Ok(revision.0)
+    }
+
+    fn delete(&self, batch: &mut Batch, prefix: &str) -> Answer {
+        let mut removed = 0;
+        for document in self.tree.scan_prefix(layout::document_key(prefix)) {
+            let (key, stored) = document.map_err(|error| layout::broken(prefix.as_bytes(), error))?;
+            layout::remove(batch, &key, &stored);
+            removed += 1;
+        }
+        Ok(removed)
+    }
+}
