@@ -3,3 +3,4 @@
 //! Nothing here belongs to the gateway: it plays the other parties, over real sockets on the loopback interface.
 
 pub mod telecloud;
+pub mod carrier;
