@@ -15,13 +15,13 @@ use talc::cell::TalcSyncCell;
 use talc::source::Source;
 use talc::wasm::WasmBinning;
 
-/// Bytes to begin with. An order with 20 VARs, its documents and a few exchanges needs less than half of it.
+/// Bytes to begin with. An order with 20 VARs and an exchange with a carrier fits with room to spare.
 const ARENA_BYTES: usize = 256 << 10;
 /// Size of a page of WebAssembly memory, in bytes.
 const PAGE_BYTES: usize = 64 << 10;
 /// Fewest pages to grow by: each growth is costly, whatever its size.
 const GROWTH_PAGES: usize = 4;
-/// Room for the allocator's own notes in a newly grown region, in bytes; it needs less than 100.
+/// Room for the allocator's own notes in a newly grown region, in bytes; it needs a few words.
 const OVERHEAD_BYTES: usize = 256;
 
 #[global_allocator]

@@ -47,8 +47,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_from_the_standards_add_up() {
-        // The examples of ISO/IEC 7812-1, of GSMA TS.06 and of ITU-T E.118's form.
+    fn well_formed_numbers_add_up() {
+        // The textbook example of a checked number, that of an IMEI, and an invented ICCID.
         for good in ["79927398713", "490154203237518", "8901260000000000014"] {
             assert!(luhn(good), "{good}");
         }
