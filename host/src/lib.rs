@@ -9,3 +9,4 @@ pub mod vault;
 pub mod storage;
 
 pub mod telecloud;
+pub mod egress;

@@ -18,7 +18,8 @@ pub enum Scheme {
     Http,
 }
 
-/// One permission. Whatever no grant allows is denied.
+/// One permission. Whatever no grant allows is denied. Of several that fit a request, the first one listed is the one it goes
+/// out by, with its secrets, time and counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Grant {
@@ -30,17 +31,19 @@ pub struct Grant {
     #[serde(default)]
     pub scheme: Scheme,
     /// A host name (`api.carrier.example`), one with a leading wildcard label (`*.carrier.example`: exactly one label, never
-    /// the bare domain), or an address.
+    /// the bare domain), or an address. Names in lower case, without a final dot, in their ASCII form (`xn--…`); addresses in
+    /// their shortest form, IPv6 without brackets.
     #[schema(example = "api.carrier.example")]
     pub host: String,
     /// The scheme's own port unless stated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// Methods in upper case. None stated allows none.
+    /// Methods in upper case, `CONNECT` and `TRACE` excepted. None stated allows none.
     #[schema(example = json!(["GET", "POST"]))]
     pub methods: BTreeSet<String>,
-    /// Path templates: literal segments, `{name}` for any one segment, a final `/**` for any rest. The query is not part of
-    /// it.
+    /// Path templates: literal segments, `{name}` for any one segment that is not empty, a final `/**` for any rest:
+    /// `/v1/orders/**` is what is below `/v1/orders/`, and not `/v1/orders` itself. Case counts, as does a final slash. The
+    /// query is not part of it. None stated allows none.
     #[schema(example = json!(["/v1/lines/{mdn}", "/v1/orders/**"]))]
     pub paths: Vec<String>,
     /// The actions during which the grant holds. None stated: all of them.
@@ -50,10 +53,11 @@ pub struct Grant {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     #[schema(value_type = Vec<String>)]
     pub secrets: BTreeSet<SecretName>,
-    /// Requests under this grant in one call. The module's own limit holds besides.
+    /// Requests under this grant in one call, 1 or more. The module's own limit holds besides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<u32>,
-    /// Milliseconds from dialling to the last byte of the answer. The module's deadline holds besides.
+    /// Milliseconds from looking the host up to the last byte of the answer, 1 to 120,000. The module's deadline holds
+    /// besides.
     #[serde(default = "default_timeout_ms")]
     pub timeout_ms: u64,
     /// The carrier changes nothing on these requests, whatever their method: a token, a look-up. A call that made no other

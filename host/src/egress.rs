@@ -1,0 +1,6 @@
+//! The door out: the only way from a tenant's component to a carrier.
+
+pub mod address;
+pub mod path;
+pub mod policy;
+pub mod target;

@@ -1,0 +1,369 @@
+//! What a module's grants allow. Pure: decides, keeps the reason, and acts nowhere.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use http::Method;
+
+use super::address;
+use super::path::Template;
+use super::target::{Host, Target, own_port, scheme_name};
+use crate::domain::event::ActionKind;
+use crate::domain::grant::{Grant, Scheme};
+use crate::domain::limits::CEILING;
+
+/// Most grants of a module. Carriers have a handful of hosts; the door looks through all of them for each request.
+pub const GRANTS_MAX: usize = 64;
+
+/// Most path templates of a grant, for the same reason.
+pub const PATHS_MAX: usize = 64;
+
+/// A grant that says something impossible.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("grant {grant:?}: {field}: {why}")]
+pub struct InvalidGrant {
+    /// Its name.
+    pub grant: String,
+    /// Which field is wrong.
+    pub field: &'static str,
+    /// What is wrong with it, and what would be right.
+    pub why: String,
+}
+
+/// A module's grants, checked and ready to decide by.
+#[derive(Debug, Default)]
+pub struct Policy {
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    grant: Grant,
+    host: HostPattern,
+    port: u16,
+    paths: Vec<Template>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum HostPattern {
+    Exactly(Host),
+    /// One label, then this, which begins with a dot.
+    OneLabelUnder(String),
+}
+
+impl Policy {
+    /// Checks the grants and makes them ready. The order counts: the first that fits a request is the one it goes out by.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, by grant and field.
+    pub fn compile(grants: Vec<Grant>) -> Result<Self, InvalidGrant> {
+        let mut names = BTreeSet::new();
+        let mut rules = Vec::with_capacity(grants.len());
+        for grant in grants {
+            let invalid = |field, why| InvalidGrant {
+                grant: grant.name.to_string(),
+                field,
+                why,
+            };
+            if rules.len() == GRANTS_MAX {
+                return Err(invalid(
+                    "name",
+                    format!("a module may have at most {GRANTS_MAX} grants"),
+                ));
+            }
+            if !names.insert(grant.name.clone()) {
+                return Err(invalid(
+                    "name",
+                    "another grant has that name: each must be unique".to_owned(),
+                ));
+            }
+            rules.push(Rule::compile(&grant).map_err(|(field, why)| invalid(field, why))?);
+        }
+        Ok(Self { rules })
+    }
+
+    /// Decides whether a request may go out, and by which grant.
+    ///
+    /// # Errors
+    /// Why not: the grant that comes nearest and what is different, or the grant that is missing.
+    pub fn permit(&self, target: &Target, method: &Method, action: ActionKind) -> Result<Permit<'_>, Denied> {
+        let mut nearest: Option<(Difference, &Rule)> = None;
+        for (index, rule) in self.rules.iter().enumerate() {
+            match rule.difference(target, method, action) {
+                None => return Ok(Permit { rule, index }),
+                Some(difference) => {
+                    if nearest.is_none_or(|(best, _)| difference > best) {
+                        nearest = Some((difference, rule));
+                    }
+                }
+            }
+        }
+        let advice = match nearest {
+            Some((difference, rule)) if difference > Difference::Host => rule.explain(difference, target, method),
+            _ => missing_grant(target, method),
+        };
+        Err(Denied {
+            sentence: format!(
+                "no grant allows {method} {} during {action}: {advice}",
+                brief(&target.to_string())
+            ),
+        })
+    }
+}
+
+/// What first tells a request from a grant. Later ones are nearer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Difference {
+    Host,
+    Scheme,
+    Port,
+    Path,
+    Method,
+    Action,
+}
+
+impl Rule {
+    fn compile(grant: &Grant) -> Result<Self, (&'static str, String)> {
+        let host = HostPattern::parse(&grant.host).map_err(|why| ("host", why))?;
+        if grant.port == Some(0) {
+            return Err(("port", "0 is not a port: write 1 to 65535, or leave it out".to_owned()));
+        }
+        for method in &grant.methods {
+            check_method(method).map_err(|why| ("methods", why))?;
+        }
+        if grant.paths.len() > PATHS_MAX {
+            return Err(("paths", format!("a grant may have at most {PATHS_MAX} paths")));
+        }
+        let parse = |text: &String| Template::parse(text).map_err(|why| ("paths", format!("{text:?}: {why}")));
+        let paths = grant.paths.iter().map(parse).collect::<Result<_, _>>()?;
+        if grant.requests == Some(0) {
+            let why = "0 would allow nothing: write 1 or more, or leave it out for the module's own limit";
+            return Err(("requests", why.to_owned()));
+        }
+        if !(1..=CEILING.deadline_ms).contains(&grant.timeout_ms) {
+            let why = format!(
+                "must be 1 to {} milliseconds, and {} is not",
+                CEILING.deadline_ms, grant.timeout_ms
+            );
+            return Err(("timeout_ms", why));
+        }
+        Ok(Self {
+            host,
+            port: grant.port.unwrap_or_else(|| own_port(grant.scheme)),
+            paths,
+            grant: grant.clone(),
+        })
+    }
+
+    fn difference(&self, target: &Target, method: &Method, action: ActionKind) -> Option<Difference> {
+        if !self.host.matches(&target.host) {
+            Some(Difference::Host)
+        } else if self.grant.scheme != target.scheme {
+            Some(Difference::Scheme)
+        } else if self.port != target.port {
+            Some(Difference::Port)
+        } else if !self.paths.iter().any(|template| template.matches(&target.path)) {
+            Some(Difference::Path)
+        } else if !self.grant.methods.contains(method.as_str()) {
+            Some(Difference::Method)
+        } else if !self.grant.actions.is_empty() && !self.grant.actions.contains(&action) {
+            Some(Difference::Action)
+        } else {
+            None
+        }
+    }
+
+    fn explain(&self, difference: Difference, target: &Target, method: &Method) -> String {
+        let name = &self.grant.name;
+        let has = match difference {
+            Difference::Host => return missing_grant(target, method),
+            Difference::Scheme => format!(
+                "has this host, but for {} and not {}",
+                scheme_name(self.grant.scheme),
+                scheme_name(target.scheme)
+            ),
+            Difference::Port => format!("has this host, but on port {} and not {}", self.port, target.port),
+            Difference::Path => format!(
+                "has this host, but {:?} matches none of its paths ({})",
+                brief(&target.path),
+                listed(&self.grant.paths)
+            ),
+            Difference::Method => format!(
+                "has this host and path, but {method} is none of its methods ({})",
+                listed(&self.grant.methods)
+            ),
+            Difference::Action => format!("allows it only during {}", listed(&self.grant.actions)),
+        };
+        format!("grant \"{name}\" {has}")
+    }
+}
+
+impl HostPattern {
+    fn parse(text: &str) -> Result<Self, String> {
+        if let Ok(address) = text.parse::<Ipv6Addr>() {
+            return match address.to_string() {
+                canonical if canonical == text => Ok(Self::Exactly(Host::Address(IpAddr::V6(address)))),
+                canonical => Err(format!("write the address as \"{canonical}\"")),
+            };
+        }
+        if text.contains(['/', ':', '@', '[']) {
+            let why = "must be a host alone, without scheme, port, path or brackets, such as \"api.carrier.example\"";
+            return Err(format!("{text:?} {why}"));
+        }
+        let (wildcard, rest) = match text.strip_prefix("*.") {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        if rest.contains('*') {
+            let why = "may have a star only as its whole first label, such as \"*.carrier.example\"";
+            return Err(format!("{text:?} {why}"));
+        }
+        let host = Host::parse(rest).map_err(|why| why.to_string())?;
+        let canonical = host.to_string();
+        if canonical != rest {
+            let star = if wildcard { "*." } else { "" };
+            return Err(format!(
+                "write {text:?} in lower case and without a final dot: \"{star}{canonical}\""
+            ));
+        }
+        match (wildcard, host) {
+            (false, host) => Ok(Self::Exactly(host)),
+            (true, Host::Name(name)) if name.contains('.') => Ok(Self::OneLabelUnder(format!(".{name}"))),
+            (true, _) => Err(format!(
+                "{text:?} covers too much: write at least two labels after the star"
+            )),
+        }
+    }
+
+    fn matches(&self, host: &Host) -> bool {
+        match (self, host) {
+            (Self::Exactly(own), given) => own == given,
+            (Self::OneLabelUnder(suffix), Host::Name(name)) => name
+                .strip_suffix(suffix.as_str())
+                .is_some_and(|label| !label.is_empty() && !label.contains('.')),
+            (Self::OneLabelUnder(_), Host::Address(_)) => false,
+        }
+    }
+}
+
+fn check_method(method: &str) -> Result<(), String> {
+    if matches!(method, "CONNECT" | "TRACE") {
+        return Err(format!(
+            "{method} is not for carriers: a module may not open tunnels or have its headers echoed"
+        ));
+    }
+    let upper = method.to_ascii_uppercase();
+    if upper.is_empty() || upper.len() > 32 || !upper.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') {
+        return Err(format!("{method:?} is not a method, such as \"GET\""));
+    }
+    if upper != method {
+        return Err(format!("write {method:?} in upper case: \"{upper}\""));
+    }
+    Ok(())
+}
+
+fn missing_grant(target: &Target, method: &Method) -> String {
+    let host = match &target.host {
+        Host::Name(name) => Cow::Borrowed(name.as_str()),
+        Host::Address(address) => Cow::Owned(address.to_string()),
+    };
+    let scheme = match target.scheme {
+        Scheme::Https => "",
+        Scheme::Http => "scheme \"http\", ",
+    };
+    let port = match target.port == own_port(target.scheme) {
+        true => String::new(),
+        false => format!("port {}, ", target.port),
+    };
+    let path = brief(&target.path);
+    format!("add a grant with {scheme}host \"{host}\", {port}method \"{method}\" and a path that matches {path:?}")
+}
+
+/// A sentence stays readable: the first few, then how many more there are.
+fn listed<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+    let all: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    match all.len() {
+        0 => "it has none".to_owned(),
+        1..=4 => all.join(", "),
+        more => format!("{}, and {} more", all[..3].join(", "), more - 3),
+    }
+}
+
+/// At most 200 characters of a text that the module chose.
+fn brief(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(200) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// A request that no grant lets out. Displays as one sentence that says what is missing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{sentence}")]
+pub struct Denied {
+    sentence: String,
+}
+
+/// The proof that a grant lets a request out.
+#[derive(Debug, Clone, Copy)]
+pub struct Permit<'p> {
+    rule: &'p Rule,
+    index: usize,
+}
+
+impl<'p> Permit<'p> {
+    /// The grant that lets it out.
+    #[must_use]
+    pub fn grant(&self) -> &'p Grant {
+        &self.rule.grant
+    }
+
+    /// The grant's place in its policy, counted from 0.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Judges every address that the host stands for. One bad address denies them all: an honest carrier's name has none.
+    ///
+    /// # Errors
+    /// When an address is not public and the grant is not for a private network.
+    pub fn admit(&self, host: &Host, addresses: Vec<SocketAddr>) -> Result<Admitted, Denied> {
+        let grant = self.grant();
+        if !grant.private_network {
+            for address in &addresses {
+                if let Some(special) = address::special(address.ip()) {
+                    let ip = address.ip();
+                    let (name, shown) = (&grant.name, host.to_string());
+                    let shown = match host {
+                        Host::Name(_) => format!("{shown} stands for {ip}, which"),
+                        Host::Address(_) => shown,
+                    };
+                    let sentence = format!(
+                        "{shown} is not a public address but {special}: grant \"{name}\" reaches such addresses only with \
+                         private_network, which a platform admin can set"
+                    );
+                    return Err(Denied { sentence });
+                }
+            }
+        }
+        Ok(Admitted(addresses))
+    }
+}
+
+/// The proof that these addresses may be dialled.
+#[derive(Debug)]
+pub struct Admitted(Vec<SocketAddr>);
+
+impl Admitted {
+    /// In the order in which they were looked up.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests;
