@@ -3,4 +3,5 @@
 pub mod address;
 pub mod path;
 pub mod policy;
+pub mod secrets;
 pub mod target;
