@@ -1,0 +1,150 @@
+//! One request and its whole answer over one connection. Nothing here knows grants or addresses.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, timeout_at};
+
+use super::error::DoorError;
+
+/// What an answer may take, in size and time.
+pub(super) struct Caps {
+    pub(super) headers_max: usize,
+    pub(super) header_bytes_max: usize,
+    pub(super) body_bytes_max: u64,
+    /// When its head must be there.
+    pub(super) head_by: Instant,
+    /// Longest wait for more of its body.
+    pub(super) pause_max: Option<Duration>,
+    /// When all of it must be there.
+    pub(super) whole_by: Instant,
+}
+
+/// hyper refuses to work with less.
+const BUFFER_BYTES_MIN: usize = 8 << 10;
+
+/// Sends a request and reads the whole answer. Dropping this closes the connection.
+///
+/// A redirect is an answer like any other, and a compressed body stays compressed. Trailers are read and left out.
+pub(super) async fn exchange<S>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+    caps: &Caps,
+) -> Result<Response<Bytes>, DoorError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let handshake = http1::Builder::new()
+        .max_headers(caps.headers_max)
+        .max_header_size(caps.header_bytes_max)
+        .max_buf_size(caps.header_bytes_max.max(BUFFER_BYTES_MIN))
+        .handshake(TokioIo::new(stream))
+        .await;
+    let (mut sender, connection) = handshake.map_err(|error| before_head(&error, caps))?;
+    let answer = async {
+        let response = timeout_at(caps.head_by.min(caps.whole_by), sender.send_request(request)).await;
+        let response = response
+            .map_err(|_| DoorError::ResponseTimeout("the carrier did not begin to answer in time".to_owned()))?
+            .map_err(|error| before_head(&error, caps))?;
+        whole(response, caps).await
+    };
+    let (mut answer, mut connection) = (pin!(answer), pin!(connection));
+    tokio::select! {
+        biased;
+        answer = &mut answer => answer,
+        // The connection is done first when the answer's last part is in hand already, or when it failed: then the answer
+        // knows the cause.
+        _ = &mut connection => answer.await,
+    }
+}
+
+async fn whole(response: Response<Incoming>, caps: &Caps) -> Result<Response<Bytes>, DoorError> {
+    let (head, mut body) = response.into_parts();
+    if head.status.is_informational() {
+        let why = format!("the carrier answered with status {} unasked", head.status.as_u16());
+        return Err(DoorError::ProtocolError(why));
+    }
+    let too_large = || DoorError::ResponseTooLarge {
+        most: caps.body_bytes_max,
+    };
+    // What is announced as too large is not read at all. An answer to HEAD announces what does not come.
+    if body.size_hint().lower() > caps.body_bytes_max {
+        return Err(too_large());
+    }
+    let mut whole = Gathered::default();
+    loop {
+        let pause_by = caps.pause_max.and_then(|pause| Instant::now().checked_add(pause));
+        let by = pause_by.unwrap_or(caps.whole_by).min(caps.whole_by);
+        let frame = timeout_at(by, body.frame()).await;
+        let frame = frame.map_err(|_| {
+            DoorError::ResponseTimeout("the carrier began to answer and did not end in time".to_owned())
+        })?;
+        let Some(frame) = frame else { break };
+        let frame = frame.map_err(|error| within_body(&error, caps))?;
+        if let Ok(data) = frame.into_data() {
+            if whole.len().saturating_add(data.len() as u64) > caps.body_bytes_max {
+                return Err(too_large());
+            }
+            whole.push(data);
+        }
+    }
+    Ok(Response::from_parts(head, whole.into_bytes()))
+}
+
+/// A body in the making. Most answers come in one piece, which is not copied.
+#[derive(Default)]
+struct Gathered {
+    only: Bytes,
+    joined: BytesMut,
+}
+
+impl Gathered {
+    fn len(&self) -> u64 {
+        (self.only.len() + self.joined.len()) as u64
+    }
+
+    fn push(&mut self, data: Bytes) {
+        if self.len() == 0 {
+            self.only = data;
+            return;
+        }
+        self.joined.extend_from_slice(&std::mem::take(&mut self.only));
+        self.joined.extend_from_slice(&data);
+    }
+
+    fn into_bytes(self) -> Bytes {
+        if self.joined.is_empty() {
+            self.only
+        } else {
+            self.joined.freeze()
+        }
+    }
+}
+
+fn before_head(error: &hyper::Error, caps: &Caps) -> DoorError {
+    if error.is_parse_too_large() {
+        DoorError::ResponseHeadersTooLarge {
+            most: caps.headers_max,
+            most_bytes: caps.header_bytes_max,
+        }
+    } else if error.is_parse() {
+        DoorError::ProtocolError(format!("the carrier's answer is not HTTP/1.1: {error}"))
+    } else {
+        DoorError::Terminated("the carrier closed the connection without an answer".to_owned())
+    }
+}
+
+fn within_body(error: &hyper::Error, caps: &Caps) -> DoorError {
+    if error.is_parse() {
+        before_head(error, caps)
+    } else {
+        DoorError::ResponseIncomplete
+    }
+}

@@ -1,0 +1,94 @@
+//! What one call brings to the door: its right of passage, and what it has used of it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::error::DoorError;
+use super::policy::{Permit, Policy};
+use super::record::Recorder;
+use crate::domain::event::ActionKind;
+use crate::domain::limits::Limits;
+use crate::domain::name::SecretName;
+use crate::domain::secret::Secret;
+
+/// What a module asked for in time. The door grants no more than its own and its grant's limits; zero counts as not asked,
+/// since a request that is given up as it is sent has an unknown outcome and nothing else.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Timeouts {
+    /// From the look-up to the end of the TLS handshake.
+    pub connect: Option<Duration>,
+    /// From there to the head of the answer.
+    pub first_byte: Option<Duration>,
+    /// Between two parts of the answer.
+    pub between_bytes: Option<Duration>,
+}
+
+/// One call's right of passage.
+pub struct Passage {
+    /// The module's grants, compiled once.
+    pub policy: Arc<Policy>,
+    /// The module's secrets.
+    pub secrets: Arc<BTreeMap<SecretName, Secret>>,
+    /// The module's limits. Of them, the door keeps `requests`, `request_bytes` and `response_bytes`.
+    pub limits: Limits,
+    /// What the event asks for: grants may hold for some actions only.
+    pub action: ActionKind,
+    /// When the call must be answered.
+    pub deadline: Instant,
+    /// The tenant's share of open connections, shared by all of its calls. Who finds none free waits until its deadline.
+    pub connections: Arc<Semaphore>,
+    /// Writes the exchanges down.
+    pub recorder: Arc<dyn Recorder>,
+    /// What the call has used up. [`Spent::default`] for a new call.
+    pub spent: Spent,
+}
+
+/// What a call has used up.
+#[derive(Debug, Default)]
+pub struct Spent {
+    asked: AtomicU32,
+    /// By the grant's place in its policy.
+    by_grant: Mutex<Vec<u32>>,
+}
+
+impl Spent {
+    /// Requests that a grant has let out, whatever became of them.
+    #[must_use]
+    pub fn requests(&self) -> u32 {
+        self.by_grant
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .sum()
+    }
+
+    /// Counts a request, and says which of the call's it is, from 1.
+    pub(super) fn ask(&self) -> u32 {
+        self.asked.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// Counts a request under its grant, if that has one left.
+    pub(super) fn take(&self, permit: &Permit<'_>) -> Result<(), DoorError> {
+        let grant = permit.grant();
+        let mut by_grant = self.by_grant.lock().unwrap_or_else(PoisonError::into_inner);
+        if by_grant.len() <= permit.index() {
+            by_grant.resize(permit.index() + 1, 0);
+        }
+        let used = &mut by_grant[permit.index()];
+        match grant.requests {
+            Some(most) if *used >= most => Err(DoorError::LimitReached(format!(
+                "grant \"{}\" allows {most} requests in one call, and they are used up",
+                grant.name
+            ))),
+            _ => {
+                *used += 1;
+                Ok(())
+            }
+        }
+    }
+}
