@@ -3,16 +3,31 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// Largest VAR number. VAR1 to VAR20 are an order's fields.
 pub const VAR_MAX: u8 = 20;
 
 /// The VARs of an order that have a value, by number, 1 to [`VAR_MAX`].
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Vars(BTreeMap<u8, String>);
+
+/// By hand, because inside a tagged enum serde offers the keys of a map as texts only.
+impl<'de> Deserialize<'de> for Vars {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut vars = Self::default();
+        for (name, value) in BTreeMap::<String, String>::deserialize(deserializer)? {
+            let set = name.parse().is_ok_and(|index| vars.set(index, value).is_ok());
+            if !set {
+                return Err(D::Error::custom(format_args!("{name:?} is not the number of a VAR")));
+            }
+        }
+        Ok(vars)
+    }
+}
 
 impl Vars {
     /// Sets VAR`index`. An empty value counts as absent and is left out.
@@ -252,5 +267,19 @@ mod tests {
         vars.set(20, "b".into()).expect("20 is a VAR");
         vars.set(1, "a".into()).expect("1 is a VAR");
         assert_eq!(vars.iter().collect::<Vec<_>>(), [(1, "a"), (20, "b")]);
+    }
+
+    #[test]
+    fn vars_in_json_are_checked_too() {
+        let vars: Vars = serde_json::from_value(json!({"3": "a", "20": "b", "4": ""})).expect("VARs");
+        assert_eq!(vars.iter().collect::<Vec<_>>(), [(3, "a"), (20, "b")]);
+        for bad in [
+            json!({"21": "x"}),
+            json!({"0": "x"}),
+            json!({"x": "y"}),
+            json!({"3": 1}),
+        ] {
+            assert!(serde_json::from_value::<Vars>(bad.clone()).is_err(), "{bad}");
+        }
     }
 }
