@@ -10,3 +10,4 @@ pub mod storage;
 
 pub mod telecloud;
 pub mod egress;
+pub mod journal;

@@ -1,0 +1,168 @@
+//! How a call is written down: entries, one JSON text a line, folded into a [`CallRecord`] when it is read.
+//!
+//! The first line of a call's first record says what was asked in short, and the last line of its last record how it
+//! ended, so that a listing reads two lines of each call, however large the rest is. Entries refer to exchanges by their
+//! number, so their order among each other is the order in which things happened.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::domain::answer::Reply;
+use crate::domain::call::{
+    CallId, CallRecord, Exchange, ExchangeEnd, LogLine, Outcome, RecordedEvent, RecordedRequest, Usage,
+};
+use crate::domain::name::ModuleName;
+
+/// Something that happened in a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Entry {
+    /// The event arrived. Always the first.
+    Received(Received),
+    /// The posted request, masked. Always the second.
+    Request(Value),
+    /// A request was handed to the door.
+    Started(Started),
+    /// An exchange ended.
+    Ended {
+        /// Which one, counting from 0.
+        exchange: usize,
+        micros: u64,
+        end: ExchangeEnd,
+    },
+    /// The module logged something.
+    Logged(LogLine),
+    /// TeleCloud is answered. Always the last.
+    Answered(Answered),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Received {
+    pub(super) module: ModuleName,
+    pub(super) version: Option<u32>,
+    pub(super) received: Timestamp,
+    pub(super) service: String,
+    pub(super) account_number: Option<String>,
+    pub(super) order_number: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Started {
+    pub(super) grant: Option<String>,
+    pub(super) read_only: bool,
+    pub(super) request: RecordedRequest,
+    pub(super) started: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Answered {
+    pub(super) outcome: Outcome,
+    pub(super) micros: u64,
+    pub(super) detail: Option<String>,
+    pub(super) reply: Reply,
+    pub(super) usage: Usage,
+}
+
+/// Why a record cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unreadable {
+    #[error("a line of it is no entry: {0}")]
+    Line(#[from] serde_json::Error),
+    #[error("it does not begin with an event")]
+    NoEvent,
+    #[error("exchange {0} ends that never began")]
+    NoExchange(usize),
+}
+
+impl Entry {
+    /// Adds the entry to the lines.
+    pub(super) fn write(&self, lines: &mut Vec<u8>) {
+        // JSON has no line breaks of its own, and what is serialised here has text keys only.
+        serde_json::to_writer(&mut *lines, self)
+            .unwrap_or_else(|error| unreachable!("an entry is plain data: {error}"));
+        lines.push(b'\n');
+    }
+}
+
+/// What the first record of a call says of its event.
+pub(super) fn first(record: &[u8]) -> Result<Received, Unreadable> {
+    match lines(record).next().map(serde_json::from_slice).transpose()? {
+        Some(Entry::Received(received)) => Ok(received),
+        _ => Err(Unreadable::NoEvent),
+    }
+}
+
+/// How the call ended, as the last record says; `None` if it does not say.
+pub(super) fn last(record: &[u8]) -> Result<Option<Answered>, Unreadable> {
+    match lines(record).next_back().map(serde_json::from_slice).transpose()? {
+        Some(Entry::Answered(answered)) => Ok(Some(answered)),
+        _ => Ok(None),
+    }
+}
+
+/// Puts a call together from its records, in order.
+pub(super) fn fold<'a>(id: CallId, records: impl IntoIterator<Item = &'a [u8]>) -> Result<CallRecord, Unreadable> {
+    let mut entries = records.into_iter().flat_map(lines).map(serde_json::from_slice);
+    let Some(Entry::Received(received)) = entries.next().transpose()? else {
+        return Err(Unreadable::NoEvent);
+    };
+    let mut call = begun(id, received);
+    for entry in entries {
+        match entry? {
+            Entry::Received(_) => return Err(Unreadable::NoEvent),
+            Entry::Request(request) => call.event.request = request,
+            Entry::Started(started) => call.exchanges.push(Exchange {
+                grant: started.grant,
+                read_only: started.read_only,
+                request: started.request,
+                started: started.started,
+                micros: 0,
+                end: None,
+            }),
+            Entry::Ended { exchange, micros, end } => {
+                let ended = call
+                    .exchanges
+                    .get_mut(exchange)
+                    .ok_or(Unreadable::NoExchange(exchange))?;
+                ended.micros = micros;
+                ended.end = Some(end);
+            }
+            Entry::Logged(line) => call.log.push(line),
+            Entry::Answered(answered) => {
+                call.outcome = answered.outcome;
+                call.micros = answered.micros;
+                call.detail = answered.detail;
+                call.reply = Some(answered.reply);
+                call.usage = answered.usage;
+            }
+        }
+    }
+    Ok(call)
+}
+
+fn begun(id: CallId, received: Received) -> CallRecord {
+    CallRecord {
+        id,
+        module: received.module,
+        version: received.version,
+        received: received.received,
+        micros: 0,
+        event: RecordedEvent {
+            service: received.service,
+            account_number: received.account_number,
+            order_number: received.order_number,
+            request: Value::Null,
+        },
+        exchanges: Vec::new(),
+        log: Vec::new(),
+        outcome: Outcome::Running,
+        detail: None,
+        reply: None,
+        usage: Usage::default(),
+    }
+}
+
+fn lines(record: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    record.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+}

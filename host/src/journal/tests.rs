@@ -1,0 +1,362 @@
+//! What the journal promises, on both backends.
+
+use serde_json::{Value, json};
+use ulid::Ulid;
+
+use super::*;
+use crate::domain::answer::Reply;
+use crate::domain::call::{ExchangeEnd, RecordedRequest, RecordedResponse};
+use crate::domain::event::{Document, Vars};
+use crate::storage::conformance::tenant;
+use crate::storage::memory::Memory;
+use crate::storage::{Position, Stores};
+
+mod listing;
+mod secrets;
+mod trouble;
+
+/// Runs each promise on fresh stores of each backend.
+macro_rules! on_both_backends {
+    ($($promise:ident),* $(,)?) => {
+        mod memory {
+            $(#[tokio::test]
+            async fn $promise() {
+                super::$promise($crate::storage::memory::Memory::stores()).await;
+            })*
+        }
+        mod sled {
+            $(#[tokio::test]
+            async fn $promise() {
+                let folder = tempfile::tempdir().expect("a folder");
+                super::$promise($crate::storage::Stores::open(folder.path()).expect("opened")).await;
+            })*
+        }
+    };
+}
+use on_both_backends;
+on_both_backends! {
+    a_call_without_an_exchange_is_one_record, an_exchange_is_kept_before_it_leaves,
+    a_denied_request_waits_for_the_next_write, what_comes_after_the_end_is_left_out,
+    a_call_that_was_not_readable_is_recorded, a_damaged_record_is_reported,
+}
+
+/// A time in 2026, so many seconds after the first call of a test.
+fn second(second: i64) -> Timestamp {
+    Timestamp::from_second(1_795_000_000 + second).expect("in range")
+}
+
+fn id_at(received: Timestamp, number: u128) -> CallId {
+    let milliseconds = u64::try_from(received.as_millisecond()).expect("after 1970");
+    CallId(Ulid::from_parts(milliseconds, number))
+}
+
+/// Begins a call of module `sim` that was received then.
+fn begin(stores: &Stores, seconds: i64) -> CallLog {
+    let received = second(seconds);
+    Journal::new(stores.log.clone()).begin(NewCall {
+        tenant: &tenant("acme"),
+        module: &ModuleName::parse("sim").expect("a name"),
+        version: Some(3),
+        id: id_at(received, 7),
+        received,
+        log_bytes: 1_000,
+        secrets: &[],
+    })
+}
+
+fn order(number: &str) -> Document {
+    Document::new(json!({"order_number": number, "Customer": {"account_number": "A1"}}))
+}
+
+fn request() -> RecordedRequest {
+    RecordedRequest {
+        method: "POST".into(),
+        url: "https://api.carrier.example/v1/lines".into(),
+        headers: vec![("content-type".into(), "application/json".into())],
+        body: r#"{"plan":"P1"}"#.into(),
+        body_bytes: 13,
+    }
+}
+
+fn answered() -> ExchangeEnd {
+    ExchangeEnd::Answered {
+        response: RecordedResponse {
+            status: 201,
+            headers: vec![("content-type".into(), "application/json".into())],
+            body: r#"{"line":"L1"}"#.into(),
+            body_bytes: 13,
+        },
+    }
+}
+
+fn with_vars() -> Reply {
+    let mut vars = Vars::default();
+    vars.set(3, "2025550143".into()).expect("a VAR");
+    vars.set(20, "x".into()).expect("a VAR");
+    Reply::Success { pending: true, vars }
+}
+
+async fn show(stores: &Stores, id: CallId) -> Option<CallRecord> {
+    Journal::new(stores.log.clone())
+        .show(&tenant("acme"), id)
+        .await
+        .expect("readable")
+}
+
+async fn a_call_without_an_exchange_is_one_record(stores: Stores) {
+    let call = begin(&stores, 0);
+    call.event("Order/Create", &order("1001"));
+    call.log("info", "starting\n");
+    assert_eq!(show(&stores, call.id()).await, None);
+    call.finish(&with_vars(), Outcome::Pending, Some("as it should"), 65_536)
+        .await
+        .expect("kept");
+    assert_eq!(
+        stores
+            .log
+            .call(&tenant("acme"), call.id().0.0)
+            .await
+            .expect("read")
+            .len(),
+        1
+    );
+    let shown = show(&stores, call.id()).await.expect("there");
+    assert_eq!(shown, call.record());
+    assert_eq!(
+        (shown.version, shown.received, shown.outcome),
+        (Some(3), second(0), Outcome::Pending)
+    );
+    assert_eq!(
+        (shown.event.service.as_str(), shown.event.order_number.as_deref()),
+        ("Order/Create", Some("1001"))
+    );
+    assert_eq!(shown.event.account_number.as_deref(), Some("A1"));
+    assert_eq!(shown.event.request, *order("1001").tree());
+    assert_eq!(
+        (shown.log[0].level.as_str(), shown.log[0].message.as_str()),
+        ("info", "starting\\n")
+    );
+    assert_eq!(
+        (shown.reply, shown.detail.as_deref()),
+        (Some(with_vars()), Some("as it should"))
+    );
+    assert_eq!(
+        (shown.usage.memory_bytes, shown.usage.log_bytes, shown.usage.requests),
+        (65_536, 9, 0)
+    );
+}
+
+async fn an_exchange_is_kept_before_it_leaves(stores: Stores) {
+    let call = begin(&stores, 0);
+    call.event("Order/Create", &order("1001"));
+    let read = call
+        .exchange_started(None, true, &request(), second(1))
+        .await
+        .expect("kept");
+    call.exchange_ended(read, 10, &answered());
+    assert!(!call.may_have_changed());
+    let number = call
+        .exchange_started(Some("api"), false, &request(), second(2))
+        .await
+        .expect("kept");
+    assert!(call.may_have_changed());
+
+    let crashed = show(&stores, call.id()).await.expect("there");
+    assert_eq!(
+        (crashed.outcome, crashed.reply, crashed.exchanges.len()),
+        (Outcome::Running, None, 2)
+    );
+    assert_eq!(
+        (crashed.exchanges[0].micros, &crashed.exchanges[0].end),
+        (10, &Some(answered()))
+    );
+    assert_eq!(crashed.exchanges[1].request, request());
+    assert_eq!(
+        (crashed.exchanges[1].grant.as_deref(), crashed.exchanges[1].started),
+        (Some("api"), second(2))
+    );
+    assert_eq!(crashed.exchanges[1].end, None);
+
+    call.exchange_ended(number, 1_500, &answered());
+    call.finish(&Reply::success(), Outcome::Done, None, 0)
+        .await
+        .expect("kept");
+    let shown = show(&stores, call.id()).await.expect("there");
+    assert_eq!(
+        (shown.exchanges[1].micros, &shown.exchanges[1].end),
+        (1_500, &Some(answered()))
+    );
+    assert_eq!((shown.outcome, shown.usage.requests), (Outcome::Done, 2));
+    assert_eq!(shown, call.record());
+    assert_eq!(
+        stores
+            .log
+            .call(&tenant("acme"), call.id().0.0)
+            .await
+            .expect("read")
+            .len(),
+        3
+    );
+}
+
+async fn a_denied_request_waits_for_the_next_write(stores: Stores) {
+    let call = begin(&stores, 0);
+    call.event("Order/Create", &order("1001"));
+    call.exchange_denied(false, &request(), second(1), "no grant allows it");
+    assert_eq!(show(&stores, call.id()).await, None);
+    assert!(!call.may_have_changed());
+    call.finish(&Reply::failure("x"), Outcome::Unreachable, None, 0)
+        .await
+        .expect("kept");
+    let shown = show(&stores, call.id()).await.expect("there");
+    let reason = "no grant allows it".to_owned();
+    assert_eq!(shown.exchanges[0].end, Some(ExchangeEnd::Denied { reason }));
+}
+
+async fn what_comes_after_the_end_is_left_out(stores: Stores) {
+    let call = begin(&stores, 0);
+    call.event("Order/Create", &order("1001"));
+    let number = call
+        .exchange_started(None, false, &request(), second(1))
+        .await
+        .expect("kept");
+    call.finish(&Reply::failure("x"), Outcome::Unknown, None, 0)
+        .await
+        .expect("kept");
+    call.log("info", "late");
+    call.exchange_ended(number, 1, &answered());
+    let late = call.exchange_started(None, false, &request(), second(2)).await;
+    assert!(matches!(late, Err(JournalError::Ended)));
+    call.finish(&Reply::success(), Outcome::Done, None, 0)
+        .await
+        .expect("nothing to do");
+    let shown = show(&stores, call.id()).await.expect("there");
+    assert_eq!(
+        (shown.outcome, shown.log.len(), shown.exchanges.len()),
+        (Outcome::Unknown, 0, 1)
+    );
+    assert_eq!(shown.exchanges[0].end, None);
+}
+
+async fn a_call_that_was_not_readable_is_recorded(stores: Stores) {
+    let call = begin(&stores, 0);
+    assert_eq!(call.record().outcome, Outcome::Running);
+    call.finish(&Reply::failure("Unreadable"), Outcome::Refused, Some("no UTF-8"), 0)
+        .await
+        .expect("kept");
+    let shown = show(&stores, call.id()).await.expect("there");
+    assert_eq!(
+        (
+            shown.event.service.as_str(),
+            shown.event.request,
+            shown.event.order_number
+        ),
+        ("", Value::Null, None)
+    );
+    assert_eq!(shown.outcome, Outcome::Refused);
+}
+
+async fn a_damaged_record_is_reported(stores: Stores) {
+    let acme = tenant("acme");
+    let journal = Journal::new(stores.log.clone());
+    for record in [
+        "nonsense",
+        "",
+        "\"x\"\n",
+        r#"{"ended":{"exchange":0,"micros":1,"end":{"result":"answered"}}}"#,
+    ] {
+        let position = Position { call: 9, part: 0 };
+        stores
+            .log
+            .append(&acme, vec![(position, record.into())])
+            .await
+            .expect("kept");
+        let shown = journal.show(&acme, CallId(Ulid(9))).await;
+        assert!(
+            matches!(shown, Err(JournalError::Storage(StorageError::Damaged { .. }))),
+            "{record}"
+        );
+        let listed = journal
+            .list(&acme, &Filter::default(), Page { before: None, limit: 1 })
+            .await;
+        assert!(
+            matches!(listed, Err(JournalError::Storage(StorageError::Damaged { .. }))),
+            "{record}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn bodies_are_cut_and_say_so() {
+    let stores = Memory::stores();
+    let call = begin(&stores, 0);
+    let large = RecordedRequest {
+        body: "x".repeat(100_000),
+        body_bytes: 100_000,
+        ..request()
+    };
+    for _ in 0..100 {
+        call.exchange_denied(false, &large, second(0), "no grant");
+    }
+    let record = call.record();
+    assert_eq!(record.exchanges[0].request.body.len(), BODY_BYTES_KEPT);
+    assert_eq!(record.exchanges[99].request.body.len(), 0);
+    assert!(
+        record
+            .exchanges
+            .iter()
+            .all(|exchange| exchange.request.body_bytes == 100_000)
+    );
+    let kept: usize = record
+        .exchanges
+        .iter()
+        .map(|exchange| exchange.request.body.len())
+        .sum();
+    assert_eq!(kept, BODIES_BYTES_KEPT);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_run_at_the_same_time_are_whole_after_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stores = Stores::open(folder.path()).expect("opened");
+    let tasks = (0..64_i64).map(|task| {
+        let stores = stores.clone();
+        tokio::spawn(async move {
+            let mut records = Vec::new();
+            for round in 0..4 {
+                let call = begin(&stores, task * 100 + round);
+                call.event("Order/Create", &order(&format!("{task}-{round}")));
+                let both = [call.clone(), call.clone()].map(|call| async move {
+                    let number = call
+                        .exchange_started(Some("api"), false, &request(), second(1))
+                        .await
+                        .expect("kept");
+                    call.log("info", &format!("exchange {number}"));
+                    call.exchange_ended(number, 5, &answered());
+                });
+                futures_util::future::join_all(both).await;
+                call.finish(&with_vars(), Outcome::Done, None, 0).await.expect("kept");
+                records.push(call.record());
+            }
+            records
+        })
+    });
+    let mut records = Vec::new();
+    for task in tasks.collect::<Vec<_>>() {
+        records.extend(task.await.expect("no panic"));
+    }
+    drop(stores);
+    let stores = Stores::open(folder.path()).expect("opened again");
+    assert_eq!(records.len(), 256);
+    for record in records {
+        assert_eq!(
+            record
+                .exchanges
+                .iter()
+                .filter(|exchange| exchange.end == Some(answered()))
+                .count(),
+            2
+        );
+        assert_eq!(show(&stores, record.id).await, Some(record));
+    }
+}
