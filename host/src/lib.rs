@@ -8,6 +8,8 @@ pub mod vault;
 
 pub mod storage;
 
-pub mod telecloud;
 pub mod egress;
 pub mod journal;
+pub mod telecloud;
+
+pub mod registry;

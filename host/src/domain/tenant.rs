@@ -1,6 +1,7 @@
 //! Tenants, and who may speak for them.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,18 @@ pub enum Scope {
     Grants,
     /// Make and revoke the tenant's tokens and TeleCloud keys.
     Access,
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Calls => "calls",
+            Self::Deploy => "deploy",
+            Self::Grants => "grants",
+            Self::Access => "access",
+        })
+    }
 }
 
 /// A bearer token for the admin listener.

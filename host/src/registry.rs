@@ -1,0 +1,122 @@
+//! Tenants and their modules: every change to them, and what serves because of it.
+//!
+//! A change is durable in the documents before it takes effect, and it takes effect whole: [`Table`] holds what serves,
+//! rebuilt once per change. Changes to one tenant are made one after another. Nothing here runs a module, and nothing
+//! knows of HTTP.
+
+pub mod access;
+pub mod admin_token;
+pub mod engine;
+pub mod error;
+mod load;
+pub mod modules;
+mod paths;
+pub mod settings;
+mod state;
+pub mod table;
+pub mod tenants;
+pub mod versions;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use tokio::sync::OwnedMutexGuard;
+
+use crate::domain::name::{ModuleName, TenantName};
+use crate::storage::Stores;
+use crate::vault::Vault;
+
+pub use self::engine::{Engine, EngineError, Inspection};
+pub use self::error::RegistryError;
+pub use self::table::{Keys, Serving, ServingVersion, Settings, Table};
+
+use self::state::{ModuleState, TenantState};
+use self::table::Live;
+
+/// Whether a put made something or replaced it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// There was none.
+    Created,
+    /// There was one.
+    Replaced,
+}
+
+/// Tenants, modules, and all changes to them.
+pub struct Registry {
+    stores: Stores,
+    vault: Arc<Vault>,
+    live: Box<dyn Live>,
+    /// Hash of the platform admin's token.
+    admin: [u8; 32],
+    tenants: RwLock<BTreeMap<TenantName, Arc<TenantState>>>,
+    /// Whose turn it is to change a tenant. Grows by the tenants that an admin ever made, and is never cut: a turn that
+    /// was forgotten while someone waits for it would let two in.
+    turns: Mutex<HashMap<TenantName, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// The right to change a tenant, and the state to be changed. Nobody else changes this tenant meanwhile.
+struct Change {
+    state: TenantState,
+    _turn: OwnedMutexGuard<()>,
+}
+
+impl Registry {
+    /// Waits for the turn to change a tenant, whether or not it exists.
+    async fn turn(&self, tenant: &TenantName) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(turns.entry(tenant.clone()).or_default())
+        };
+        turn.lock_owned().await
+    }
+
+    /// Begins a change to a tenant that exists.
+    async fn change(&self, tenant: &TenantName) -> Result<Change, RegistryError> {
+        // Before the wait as well, so that names of tenants that never were leave nothing behind.
+        self.state(tenant)?;
+        let turn = self.turn(tenant).await;
+        Ok(Change {
+            state: TenantState::clone(&*self.state(tenant)?),
+            _turn: turn,
+        })
+    }
+
+    /// Lets a change take effect that has been made durable.
+    fn commit(&self, state: TenantState) {
+        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        self.live.replace(&state.tenant.name, state.settings());
+        tenants.insert(state.tenant.name.clone(), Arc::new(state));
+    }
+
+    fn state(&self, tenant: &TenantName) -> Result<Arc<TenantState>, RegistryError> {
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let state = tenants.get(tenant).map(Arc::clone);
+        state.ok_or_else(|| RegistryError::NoSuchTenant(tenant.clone()))
+    }
+
+    fn module_state(&self, tenant: &TenantName, module: &ModuleName) -> Result<ModuleState, RegistryError> {
+        self.state(tenant)?.module(module).cloned()
+    }
+}
+
+/// Longest title or label, in characters: what a table on a screen can show.
+const TITLE_CHARACTERS: usize = 200;
+
+/// Checks a text for people.
+fn check_title(field: &str, text: &str) -> Result<(), RegistryError> {
+    if text.chars().count() > TITLE_CHARACTERS || text.chars().any(char::is_control) {
+        return Err(RegistryError::Invalid {
+            field: field.to_owned(),
+            why: format!(
+                "must be at most {TITLE_CHARACTERS} characters, without line breaks or other control characters"
+            ),
+        });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+mod tests;

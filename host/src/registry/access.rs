@@ -1,0 +1,198 @@
+//! Who may speak to the gateway: TeleCloud by its keys, people and programs by their tokens.
+
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
+
+use jiff::Timestamp;
+use ulid::Ulid;
+
+use super::{Registry, RegistryError, check_title, paths};
+use crate::domain::name::TenantName;
+use crate::domain::secret::Secret;
+use crate::domain::tenant::{Scope, TelecloudKey, Token};
+use crate::storage::Expect;
+use crate::vault::Vault;
+
+/// Longest TeleCloud key, in characters. The documented ones have 32.
+const KEY_CHARACTERS_MAX: usize = 256;
+
+/// Who presented a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Principal {
+    /// May do everything.
+    PlatformAdmin,
+    /// Speaks for one tenant.
+    Tenant {
+        /// Which one.
+        tenant: TenantName,
+        /// What it may do there.
+        scopes: BTreeSet<Scope>,
+    },
+}
+
+/// What a new token is to be.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// For people: who has it.
+    pub label: String,
+    /// What it may do.
+    pub scopes: BTreeSet<Scope>,
+    /// When it stops working, if ever.
+    pub expires: Option<Timestamp>,
+}
+
+impl Registry {
+    /// Who presented this token. Takes the same time for every token that exists.
+    #[must_use]
+    pub fn authenticate(&self, presented: &str, now: Timestamp) -> Option<Principal> {
+        let presented = self.vault.hash(presented);
+        let mut found = Vault::same(&self.admin, &presented).then_some(Principal::PlatformAdmin);
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        for state in tenants.values() {
+            for token in &state.tokens {
+                if Vault::same(&token.hash, &presented) && token.expires.is_none_or(|expires| now < expires) {
+                    found = Some(Principal::Tenant {
+                        tenant: state.tenant.name.clone(),
+                        scopes: token.scopes.clone(),
+                    });
+                }
+            }
+        }
+        found
+    }
+
+    /// The TeleCloud keys that a tenant accepts, oldest first.
+    ///
+    /// # Errors
+    /// [`RegistryError::NoSuchTenant`].
+    pub fn keys(&self, tenant: &TenantName) -> Result<Vec<TelecloudKey>, RegistryError> {
+        Ok(self.state(tenant)?.keys.clone())
+    }
+
+    /// Accepts one more TeleCloud key.
+    ///
+    /// # Errors
+    /// When there is no such tenant, the key is accepted already or cannot be one, or nothing could be written.
+    pub async fn add_key(
+        &self,
+        tenant: &TenantName,
+        label: String,
+        key: &Secret,
+    ) -> Result<TelecloudKey, RegistryError> {
+        check_title("label", &label)?;
+        let length = key.expose().chars().count();
+        if !(1..=KEY_CHARACTERS_MAX).contains(&length) || key.expose().trim() != key.expose() {
+            return Err(RegistryError::Invalid {
+                field: "key".to_owned(),
+                why: format!("must be 1 to {KEY_CHARACTERS_MAX} characters, without white space around them"),
+            });
+        }
+        let hash = self.vault.hash(key.expose());
+        let mut change = self.change(tenant).await?;
+        if let Some(there) = change.state.keys.iter().find(|there| Vault::same(&there.hash, &hash)) {
+            return Err(RegistryError::KeyIsThere {
+                tenant: tenant.clone(),
+                id: there.id.clone(),
+            });
+        }
+        let key = TelecloudKey {
+            id: new_id(),
+            label,
+            hash,
+            created: Timestamp::now(),
+        };
+        let (place, value) = (paths::key(tenant, &key.id), paths::encode(&key)?);
+        self.stores.documents.put(&place, value, Expect::Absent).await?;
+        change.state.keys.push(key.clone());
+        self.commit(change.state);
+        Ok(key)
+    }
+
+    /// Stops accepting a TeleCloud key.
+    ///
+    /// # Errors
+    /// When there is no such tenant or key, or nothing could be written.
+    pub async fn delete_key(&self, tenant: &TenantName, id: &str) -> Result<(), RegistryError> {
+        let mut change = self.change(tenant).await?;
+        let position = change.state.keys.iter().position(|key| key.id == id);
+        let position = position.ok_or_else(|| RegistryError::NoSuchKey(tenant.clone()))?;
+        self.stores.documents.delete(&paths::key(tenant, id)).await?;
+        change.state.keys.remove(position);
+        self.commit(change.state);
+        Ok(())
+    }
+
+    /// A tenant's tokens, oldest first.
+    ///
+    /// # Errors
+    /// [`RegistryError::NoSuchTenant`].
+    pub fn tokens(&self, tenant: &TenantName) -> Result<Vec<Token>, RegistryError> {
+        Ok(self.state(tenant)?.tokens.clone())
+    }
+
+    /// Makes a token for a tenant. The token itself is given out here and never again.
+    ///
+    /// # Errors
+    /// When there is no such tenant, the token would be able to do nothing, or more than its maker, or has expired
+    /// already, or nothing could be written.
+    pub async fn create_token(
+        &self,
+        tenant: &TenantName,
+        new: NewToken,
+        by: &Principal,
+    ) -> Result<(Token, Secret), RegistryError> {
+        check_title("label", &new.label)?;
+        if new.scopes.is_empty() {
+            return Err(RegistryError::Invalid {
+                field: "scopes".to_owned(),
+                why: "must name at least one of read, calls, deploy, grants, access".to_owned(),
+            });
+        }
+        if let Principal::Tenant { scopes, .. } = by
+            && let Some(missing) = new.scopes.difference(scopes).next()
+        {
+            return Err(RegistryError::ScopeNotHeld(*missing));
+        }
+        let created = Timestamp::now();
+        if new.expires.is_some_and(|expires| expires <= created) {
+            return Err(RegistryError::Invalid {
+                field: "expires".to_owned(),
+                why: "must be in the future".to_owned(),
+            });
+        }
+        let mut change = self.change(tenant).await?;
+        let secret = Vault::new_token();
+        let token = Token {
+            id: new_id(),
+            label: new.label,
+            hash: self.vault.hash(secret.expose()),
+            scopes: new.scopes,
+            created,
+            expires: new.expires,
+        };
+        let (place, value) = (paths::token(tenant, &token.id), paths::encode(&token)?);
+        self.stores.documents.put(&place, value, Expect::Absent).await?;
+        change.state.tokens.push(token.clone());
+        self.commit(change.state);
+        Ok((token, secret))
+    }
+
+    /// Revokes a token. It stops working at once.
+    ///
+    /// # Errors
+    /// When there is no such tenant or token, or nothing could be written.
+    pub async fn delete_token(&self, tenant: &TenantName, id: &str) -> Result<(), RegistryError> {
+        let mut change = self.change(tenant).await?;
+        let position = change.state.tokens.iter().position(|token| token.id == id);
+        let position = position.ok_or_else(|| RegistryError::NoSuchToken(tenant.clone()))?;
+        self.stores.documents.delete(&paths::token(tenant, id)).await?;
+        change.state.tokens.remove(position);
+        self.commit(change.state);
+        Ok(())
+    }
+}
+
+/// Sorts by the time it was made, so that lists read from the documents are oldest first.
+fn new_id() -> String {
+    Ulid::generate().to_string()
+}

@@ -1,0 +1,44 @@
+//! What the registry asks of the sandbox. Nothing here knows what a prepared component is.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::domain::module::Digest;
+
+/// What was found in an uploaded component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspection {
+    /// Interfaces of patchbay:module that it exports.
+    pub exports: Vec<String>,
+    /// Interfaces that it imports.
+    pub imports: Vec<String>,
+}
+
+/// Why a component was not checked or prepared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The component is at fault. A sentence for its author: what was expected, what was found.
+    #[error("{0}")]
+    Refused(String),
+    /// Too many components are being worked on; later it may go well.
+    #[error("too many components are being checked and compiled at the moment")]
+    Busy,
+    /// The gateway is at fault, or its machine. A sentence for the operator.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Checks components and makes them ready to run.
+#[async_trait]
+pub trait Engine: Send + Sync + 'static {
+    /// A component that is ready to run.
+    type Prepared: Send + Sync + 'static;
+
+    /// Reads an upload and refuses what could not serve.
+    async fn check(&self, component: Bytes) -> Result<Inspection, EngineError>;
+
+    /// Compiles a component that was checked before, or loads what was compiled then.
+    async fn prepare(&self, digest: Digest, component: Bytes) -> Result<Arc<Self::Prepared>, EngineError>;
+}

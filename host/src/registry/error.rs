@@ -1,0 +1,106 @@
+//! Why the registry did not do as asked.
+
+use super::engine::EngineError;
+use crate::domain::limits::InvalidLimit;
+use crate::domain::name::{ModulePath, SecretName, TenantName};
+use crate::domain::tenant::Scope;
+use crate::egress::policy::InvalidGrant;
+use crate::storage::StorageError;
+use crate::vault::VaultError;
+
+/// Why the registry did not do as asked. Whatever it was, what served before serves on.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// There is no such tenant.
+    #[error("there is no tenant {0}")]
+    NoSuchTenant(TenantName),
+    /// The tenant has no such module.
+    #[error("there is no module {0}")]
+    NoSuchModule(ModulePath),
+    /// The module has no such version.
+    #[error("module {module} has no version {wanted}")]
+    NoSuchVersion {
+        /// Whose version.
+        module: ModulePath,
+        /// The number or the digest that was asked for.
+        wanted: String,
+    },
+    /// The module has no such secret.
+    #[error("module {module} has no secret {name}")]
+    NoSuchSecret {
+        /// Whose secret.
+        module: ModulePath,
+        /// Which one.
+        name: SecretName,
+    },
+    /// The tenant has no TeleCloud key of this id.
+    #[error("tenant {0} has no such TeleCloud key")]
+    NoSuchKey(TenantName),
+    /// The tenant has no token of this id.
+    #[error("tenant {0} has no such token")]
+    NoSuchToken(TenantName),
+    /// The tenant accepts this very TeleCloud key already.
+    #[error("tenant {tenant} accepts this key already, as {id}")]
+    KeyIsThere {
+        /// Whose key.
+        tenant: TenantName,
+        /// What it is listed as.
+        id: String,
+    },
+    /// A value that cannot be taken.
+    #[error("{field} {why}")]
+    Invalid {
+        /// Which field of the request, as a path.
+        field: String,
+        /// What is wrong with it, and what would be right.
+        why: String,
+    },
+    /// A limit that is out of range.
+    #[error(transparent)]
+    Limit(#[from] InvalidLimit),
+    /// A grant that cannot be understood.
+    #[error(transparent)]
+    Grant(#[from] InvalidGrant),
+    /// Only a platform admin decides that a module may reach a private network.
+    #[error("grant {grant}: private_network can only be set by a platform admin")]
+    PrivateNetwork {
+        /// Which grant asks for it.
+        grant: String,
+    },
+    /// Nobody gives away more than they have.
+    #[error("a token with the scope {0} can only be made by one that has it")]
+    ScopeNotHeld(Scope),
+    /// The upload was not taken.
+    #[error(transparent)]
+    Upload(EngineError),
+    /// The version was not activated.
+    #[error("version {number} cannot be prepared: {source}")]
+    NotPrepared {
+        /// Which version.
+        number: u32,
+        /// Why not.
+        source: EngineError,
+    },
+    /// The bytes of a version are not where they were kept.
+    #[error("the component of version {number} of module {module} is missing from the store")]
+    ComponentLost {
+        /// Whose version.
+        module: ModulePath,
+        /// Which one.
+        number: u32,
+    },
+    /// The store could not do it.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A stored secret does not open.
+    #[error("secret {place}: {source}")]
+    Sealed {
+        /// Tenant, module and name.
+        place: String,
+        /// Why not.
+        source: VaultError,
+    },
+    /// The first admin token cannot be used, or not be written.
+    #[error("admin token: {0}")]
+    AdminToken(String),
+}

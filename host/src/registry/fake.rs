@@ -1,0 +1,39 @@
+//! A sandbox that judges components by their first bytes, for tests.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::engine::{Engine, EngineError, Inspection};
+use crate::domain::module::Digest;
+
+/// Takes what begins with `good` or `unpreparable`; the latter fails when it is prepared.
+pub(crate) struct FakeEngine;
+
+#[async_trait]
+impl Engine for FakeEngine {
+    /// The component itself.
+    type Prepared = Bytes;
+
+    async fn check(&self, component: Bytes) -> Result<Inspection, EngineError> {
+        match &component[..] {
+            [b'g', b'o', b'o', b'd', ..] | [b'u', b'n', b'p', ..] => Ok(Inspection {
+                exports: vec!["handler".to_owned()],
+                imports: vec!["config".to_owned(), "log".to_owned()],
+            }),
+            b"busy" => Err(EngineError::Busy),
+            b"broken" => Err(EngineError::Failed("the compiler was killed".to_owned())),
+            _ => Err(EngineError::Refused(
+                "expected a component, found a core module".to_owned(),
+            )),
+        }
+    }
+
+    async fn prepare(&self, _: Digest, component: Bytes) -> Result<Arc<Bytes>, EngineError> {
+        if component.starts_with(b"unp") {
+            return Err(EngineError::Refused("it needs 200 MiB of memory".to_owned()));
+        }
+        Ok(Arc::new(component))
+    }
+}

@@ -1,0 +1,198 @@
+//! Rebuilding everything from the documents, at start.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, RwLock};
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use super::admin_token::AdminToken;
+use super::engine::Engine;
+use super::error::RegistryError;
+use super::state::{ModuleState, TenantState};
+use super::table::{EngineAndTable, Table};
+use super::{Registry, paths};
+use crate::domain::grant::Grant;
+use crate::domain::name::{ConfigKey, ModuleName, ModulePath, SecretName, TenantName};
+use crate::domain::secret::Secret;
+use crate::egress::policy::Policy;
+use crate::storage::{StorageError, Stores};
+use crate::vault::Vault;
+
+/// A tenant's documents, by what is left of their keys.
+#[derive(Default)]
+struct Documents {
+    tenant: Option<(String, Bytes)>,
+    keys: Vec<(String, Bytes)>,
+    tokens: Vec<(String, Bytes)>,
+    modules: BTreeMap<String, ModuleDocuments>,
+}
+
+#[derive(Default)]
+struct ModuleDocuments {
+    module: Option<(String, Bytes)>,
+    config: Option<(String, Bytes)>,
+    grants: Option<(String, Bytes)>,
+    secrets: BTreeMap<String, Bytes>,
+    versions: Vec<(String, Bytes)>,
+}
+
+impl Registry {
+    /// Reads all tenants and makes their modules serve. A module whose active version cannot be prepared does not serve,
+    /// the log says why, and the others do.
+    ///
+    /// # Errors
+    /// When the documents cannot be read, or hold what was not written here, or were sealed with another key.
+    pub async fn load<E: Engine>(
+        stores: Stores,
+        vault: Arc<Vault>,
+        engine: E,
+        admin: &AdminToken,
+    ) -> Result<(Self, Arc<Table<E::Prepared>>), RegistryError> {
+        let table = Arc::new(Table::default());
+        let live = EngineAndTable {
+            engine,
+            table: Arc::clone(&table),
+        };
+        let registry = Self {
+            stores,
+            vault,
+            live: Box::new(live),
+            admin: admin.hash,
+            tenants: RwLock::default(),
+            turns: Mutex::default(),
+        };
+        for (name, documents) in sort(registry.stores.documents.list(paths::TENANTS).await?) {
+            let state = registry.read_tenant(&name, documents)?;
+            registry.commit(state.clone());
+            for module in state.modules.values() {
+                registry.resume(&state, module).await;
+            }
+        }
+        Ok((registry, table))
+    }
+
+    fn read_tenant(&self, name: &str, documents: Documents) -> Result<TenantState, RegistryError> {
+        let folder = || format!("{}{name}/", paths::TENANTS);
+        let name = parse(&folder(), TenantName::parse(name))?;
+        let mut state = TenantState::new(read(&folder(), documents.tenant)?);
+        state.keys = read_all(&documents.keys)?;
+        state.tokens = read_all(&documents.tokens)?;
+        for (module, documents) in documents.modules {
+            let path = ModulePath {
+                tenant: name.clone(),
+                module: parse(&folder(), ModuleName::parse(&module))?,
+            };
+            let module = self.read_module(&path, documents)?;
+            state.modules.insert(path.module, module);
+        }
+        Ok(state)
+    }
+
+    fn read_module(&self, path: &ModulePath, documents: ModuleDocuments) -> Result<ModuleState, RegistryError> {
+        let folder = paths::module_folder(path);
+        let config: BTreeMap<ConfigKey, String> = match documents.config {
+            Some((key, value)) => paths::decode(&key, &value)?,
+            None => BTreeMap::new(),
+        };
+        let grants: Vec<Grant> = match documents.grants {
+            Some((key, value)) => paths::decode(&key, &value)?,
+            None => Vec::new(),
+        };
+        let policy = Policy::compile(grants.clone()).unwrap_or_else(|error| {
+            // The rules for grants have become stricter since. To deny is safe, and calls say what they were denied.
+            tracing::error!(module = %path, %error, "stored grants are not valid any more; the module reaches nothing");
+            Policy::default()
+        });
+        let mut secrets = BTreeMap::new();
+        for (name, sealed) in documents.secrets {
+            let name = parse(&folder, SecretName::parse(&name))?;
+            let secret = self.open(path, &name, &sealed)?;
+            secrets.insert(name, secret);
+        }
+        Ok(ModuleState {
+            module: read(&folder, documents.module)?,
+            config: Arc::new(config.into_iter().map(|(key, value)| (key.into(), value)).collect()),
+            grants: Arc::new(grants),
+            policy: Arc::new(policy),
+            secrets: Arc::new(secrets),
+            versions: read_all(&documents.versions)?,
+        })
+    }
+
+    fn open(&self, path: &ModulePath, name: &SecretName, sealed: &[u8]) -> Result<Secret, RegistryError> {
+        let place = paths::secret_place(path, name);
+        self.vault
+            .open_sealed(&place, sealed)
+            .map_err(|source| RegistryError::Sealed { place, source })
+    }
+
+    /// Makes the active version serve again.
+    async fn resume(&self, tenant: &TenantState, module: &ModuleState) {
+        let path = tenant.path(&module.module.name);
+        let Some(number) = module.module.active else { return };
+        let ready = match module.versions.iter().find(|version| version.number == number) {
+            Some(version) => self.ready(&path, version).await,
+            None => Err(RegistryError::NoSuchVersion {
+                module: path.clone(),
+                wanted: number.to_string(),
+            }),
+        };
+        match ready {
+            Ok(install) => install(),
+            Err(error) => {
+                tracing::error!(module = %path, version = number, %error, "the active version does not serve")
+            }
+        }
+    }
+}
+
+/// Sorts documents by tenant, and within a tenant by what they are.
+fn sort(documents: Vec<(String, crate::storage::Stored)>) -> BTreeMap<String, Documents> {
+    let mut tenants: BTreeMap<String, Documents> = BTreeMap::new();
+    for (key, stored) in documents {
+        let parts: Vec<&str> = key.split('/').skip(1).collect();
+        let Some((tenant, rest)) = parts.split_first() else {
+            continue;
+        };
+        let tenant = tenants.entry((*tenant).to_owned()).or_default();
+        let document = (key.clone(), stored.value);
+        match *rest {
+            ["tenant"] => tenant.tenant = Some(document),
+            ["keys", _] => tenant.keys.push(document),
+            ["tokens", _] => tenant.tokens.push(document),
+            ["modules", module, ref rest @ ..] => {
+                let module = tenant.modules.entry(module.to_owned()).or_default();
+                match *rest {
+                    ["module"] => module.module = Some(document),
+                    ["config"] => module.config = Some(document),
+                    ["grants"] => module.grants = Some(document),
+                    ["secrets", name, "sealed"] => drop(module.secrets.insert(name.to_owned(), document.1)),
+                    ["versions", _] => module.versions.push(document),
+                    _ => tracing::warn!(key, "a document that this version does not know"),
+                }
+            }
+            _ => tracing::warn!(key, "a document that this version does not know"),
+        }
+    }
+    tenants
+}
+
+fn read<T: DeserializeOwned>(folder: &str, document: Option<(String, Bytes)>) -> Result<T, StorageError> {
+    let (key, value) = document.ok_or_else(|| StorageError::Damaged {
+        what: folder.to_owned(),
+        why: "its own document is missing".to_owned(),
+    })?;
+    paths::decode(&key, &value)
+}
+
+fn read_all<T: DeserializeOwned>(documents: &[(String, Bytes)]) -> Result<Vec<T>, StorageError> {
+    documents.iter().map(|(key, value)| paths::decode(key, value)).collect()
+}
+
+fn parse<T, E: std::fmt::Display>(folder: &str, parsed: Result<T, E>) -> Result<T, StorageError> {
+    parsed.map_err(|error| StorageError::Damaged {
+        what: folder.to_owned(),
+        why: error.to_string(),
+    })
+}

@@ -1,0 +1,115 @@
+//! Modules: making, changing, suspending, removing them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::state::ModuleState;
+use super::{Registry, RegistryError, Written, check_title, paths};
+use crate::domain::limits::Limits;
+use crate::domain::module::{Module, ModuleStatus};
+use crate::domain::name::{ModulePath, TenantName};
+use crate::egress::policy::Policy;
+use crate::storage::Expect;
+
+/// What of a module its tenant decides.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ModuleSettings {
+    /// For people. At most 200 characters.
+    pub title: String,
+    /// Whether it takes events.
+    pub status: ModuleStatus,
+    /// What one call may use.
+    pub limits: Limits,
+}
+
+impl Registry {
+    /// A tenant's modules, by name.
+    ///
+    /// # Errors
+    /// [`RegistryError::NoSuchTenant`].
+    pub fn modules(&self, tenant: &TenantName) -> Result<Vec<Module>, RegistryError> {
+        let state = self.state(tenant)?;
+        Ok(state.modules.values().map(|module| module.module.clone()).collect())
+    }
+
+    /// One module.
+    ///
+    /// # Errors
+    /// When there is no such tenant or module.
+    pub fn module(&self, path: &ModulePath) -> Result<Module, RegistryError> {
+        Ok(self.module_state(&path.tenant, &path.module)?.module)
+    }
+
+    /// Makes a module, or changes its settings. The version that serves stays.
+    ///
+    /// # Errors
+    /// When there is no such tenant, a setting cannot be taken, or nothing could be written.
+    pub async fn put_module(
+        &self,
+        path: &ModulePath,
+        settings: ModuleSettings,
+    ) -> Result<(Module, Written), RegistryError> {
+        check_title("title", &settings.title)?;
+        settings.limits.check()?;
+        let mut change = self.change(&path.tenant).await?;
+        let old = change.state.modules.get(&path.module).cloned();
+        let written = if old.is_some() {
+            Written::Replaced
+        } else {
+            Written::Created
+        };
+        let mut state = old.unwrap_or_else(|| new_module(path));
+        state.module.title = settings.title;
+        state.module.status = settings.status;
+        state.module.limits = settings.limits;
+        let module = state.module.clone();
+        self.write_module(path, &module).await?;
+        change.state.modules.insert(path.module.clone(), state);
+        self.commit(change.state);
+        Ok((module, written))
+    }
+
+    /// Removes a module with its settings, secrets and versions. Calls that are running end as they would; recorded
+    /// calls stay.
+    ///
+    /// # Errors
+    /// When there is no such tenant or module, or nothing could be written.
+    pub async fn delete_module(&self, path: &ModulePath) -> Result<(), RegistryError> {
+        let mut change = self.change(&path.tenant).await?;
+        change.state.module(&path.module)?;
+        self.stores.documents.delete(&paths::module_folder(path)).await?;
+        change.state.modules.remove(&path.module);
+        self.commit(change.state);
+        Ok(())
+    }
+
+    pub(super) async fn write_module(&self, path: &ModulePath, module: &Module) -> Result<(), RegistryError> {
+        let value = paths::encode(module)?;
+        self.stores
+            .documents
+            .put(&paths::module(path), value, Expect::Anything)
+            .await?;
+        Ok(())
+    }
+}
+
+fn new_module(path: &ModulePath) -> ModuleState {
+    let settings = ModuleSettings::default();
+    ModuleState {
+        module: Module {
+            name: path.module.clone(),
+            title: settings.title,
+            status: settings.status,
+            limits: settings.limits,
+            active: None,
+            created: Timestamp::now(),
+        },
+        config: Arc::default(),
+        grants: Arc::default(),
+        policy: Arc::new(Policy::default()),
+        secrets: Arc::new(BTreeMap::new()),
+        versions: Vec::new(),
+    }
+}

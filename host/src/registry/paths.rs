@@ -1,0 +1,89 @@
+//! Where each document is kept, and how it is written.
+//!
+//! Folders end in `/`, so that removing what is below `…/sim/` cannot touch `…/sim2/`.
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::domain::name::{ModulePath, SecretName, TenantName};
+use crate::storage::StorageError;
+
+/// Everything of every tenant.
+pub(super) const TENANTS: &str = "tenants/";
+
+/// The hash of the admin token that was made at the first start.
+pub(super) const ADMIN_TOKEN: &str = "platform/admin-token";
+
+/// Everything of a tenant.
+pub(super) fn tenant_folder(tenant: &TenantName) -> String {
+    format!("{TENANTS}{tenant}/")
+}
+
+pub(super) fn tenant(tenant: &TenantName) -> String {
+    format!("{TENANTS}{tenant}/tenant")
+}
+
+/// Ids are all of one length, so no id's key is the start of another's.
+pub(super) fn key(tenant: &TenantName, id: &str) -> String {
+    format!("{TENANTS}{tenant}/keys/{id}")
+}
+
+/// Ids are all of one length, so no id's key is the start of another's.
+pub(super) fn token(tenant: &TenantName, id: &str) -> String {
+    format!("{TENANTS}{tenant}/tokens/{id}")
+}
+
+/// Everything of a module.
+pub(super) fn module_folder(path: &ModulePath) -> String {
+    format!("{TENANTS}{}/modules/{}/", path.tenant, path.module)
+}
+
+pub(super) fn module(path: &ModulePath) -> String {
+    module_folder(path) + "module"
+}
+
+pub(super) fn config(path: &ModulePath) -> String {
+    module_folder(path) + "config"
+}
+
+pub(super) fn grants(path: &ModulePath) -> String {
+    module_folder(path) + "grants"
+}
+
+/// A secret has a folder to itself, because one secret's name may be the start of another's.
+pub(super) fn secret_folder(path: &ModulePath, name: &SecretName) -> String {
+    format!("{}secrets/{name}/", module_folder(path))
+}
+
+pub(super) fn secret(path: &ModulePath, name: &SecretName) -> String {
+    secret_folder(path, name) + "sealed"
+}
+
+/// Where a secret opens again, and nowhere else.
+pub(super) fn secret_place(path: &ModulePath, name: &SecretName) -> String {
+    format!("{path}/{name}")
+}
+
+/// Padded, so that keys are in the order of numbers.
+pub(super) fn version(path: &ModulePath, number: u32) -> String {
+    format!("{}versions/{number:010}", module_folder(path))
+}
+
+/// Writes a document's value.
+pub(super) fn encode<T: Serialize>(value: &T) -> Result<Bytes, StorageError> {
+    serde_json::to_vec(value)
+        .map(Bytes::from)
+        .map_err(|error| StorageError::Unavailable {
+            doing: "write a document as JSON".to_owned(),
+            source: error.into(),
+        })
+}
+
+/// Reads a document's value.
+pub(super) fn decode<T: DeserializeOwned>(key: &str, value: &[u8]) -> Result<T, StorageError> {
+    serde_json::from_slice(value).map_err(|error| StorageError::Damaged {
+        what: key.to_owned(),
+        why: error.to_string(),
+    })
+}

@@ -1,0 +1,198 @@
+//! What a module runs with: its settings, its grants, its secrets.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::access::Principal;
+use super::{Registry, RegistryError, Written, paths};
+use crate::domain::grant::Grant;
+use crate::domain::name::{ConfigKey, ModulePath, SecretName};
+use crate::domain::secret::Secret;
+use crate::egress::policy::Policy;
+use crate::storage::Expect;
+
+/// Most settings of one module. The richest carrier integrations have some forty.
+pub const CONFIG_KEYS_MAX: usize = 200;
+/// Longest value of one setting, in bytes: a certificate chain fits.
+pub const CONFIG_VALUE_BYTES_MAX: usize = 8 << 10;
+/// Longest secret, in bytes: a private key fits.
+pub const SECRET_BYTES_MAX: usize = 8 << 10;
+/// Most secrets of one module. Each is kept open in memory.
+pub const SECRETS_MAX: usize = 100;
+/// Most bytes of all settings, or all grants, as JSON. They are one document, and the store keeps those below 64 KiB.
+pub const DOCUMENT_BYTES_MAX: usize = 60 << 10;
+
+impl Registry {
+    /// A module's settings, by key.
+    ///
+    /// # Errors
+    /// When there is no such tenant or module.
+    pub fn config(&self, path: &ModulePath) -> Result<Arc<BTreeMap<String, String>>, RegistryError> {
+        Ok(self.module_state(&path.tenant, &path.module)?.config)
+    }
+
+    /// Replaces all of a module's settings, and says what they are now.
+    ///
+    /// # Errors
+    /// When there is no such tenant or module, the settings are too many or too large, or nothing could be written.
+    pub async fn put_config(
+        &self,
+        path: &ModulePath,
+        config: BTreeMap<ConfigKey, String>,
+    ) -> Result<Arc<BTreeMap<String, String>>, RegistryError> {
+        if config.len() > CONFIG_KEYS_MAX {
+            return Err(too_much("config", &format!("{CONFIG_KEYS_MAX} settings"), config.len()));
+        }
+        if let Some((key, value)) = config.iter().find(|(_, value)| value.len() > CONFIG_VALUE_BYTES_MAX) {
+            return Err(too_much(
+                key.as_str(),
+                &format!("{CONFIG_VALUE_BYTES_MAX} bytes"),
+                value.len(),
+            ));
+        }
+        let document = bounded("config", paths::encode(&config)?)?;
+        let mut change = self.change(&path.tenant).await?;
+        let module = change.state.module_mut(&path.module)?;
+        self.stores
+            .documents
+            .put(&paths::config(path), document, Expect::Anything)
+            .await?;
+        let config: BTreeMap<String, String> = config.into_iter().map(|(key, value)| (key.into(), value)).collect();
+        module.config = Arc::new(config);
+        let config = Arc::clone(&module.config);
+        self.commit(change.state);
+        Ok(config)
+    }
+
+    /// A module's grants, as they were written down.
+    ///
+    /// # Errors
+    /// When there is no such tenant or module.
+    pub fn grants(&self, path: &ModulePath) -> Result<Arc<Vec<Grant>>, RegistryError> {
+        Ok(self.module_state(&path.tenant, &path.module)?.grants)
+    }
+
+    /// Replaces all of a module's grants, and says what they are now. A tenant may keep a grant for a private network just as it is, and cannot make
+    /// or change one.
+    ///
+    /// # Errors
+    /// When there is no such tenant or module, a grant cannot be understood or may not be made, or nothing could be
+    /// written.
+    pub async fn put_grants(
+        &self,
+        path: &ModulePath,
+        grants: Vec<Grant>,
+        by: &Principal,
+    ) -> Result<Arc<Vec<Grant>>, RegistryError> {
+        let policy = Policy::compile(grants.clone())?;
+        let document = bounded("grants", paths::encode(&grants)?)?;
+        let mut change = self.change(&path.tenant).await?;
+        let module = change.state.module_mut(&path.module)?;
+        if *by != Principal::PlatformAdmin
+            && let Some(grant) = grants
+                .iter()
+                .find(|grant| grant.private_network && !module.grants.contains(grant))
+        {
+            return Err(RegistryError::PrivateNetwork {
+                grant: grant.name.to_string(),
+            });
+        }
+        self.stores
+            .documents
+            .put(&paths::grants(path), document, Expect::Anything)
+            .await?;
+        module.grants = Arc::new(grants);
+        module.policy = Arc::new(policy);
+        let grants = Arc::clone(&module.grants);
+        self.commit(change.state);
+        Ok(grants)
+    }
+
+    /// The names of a module's secrets. Their values are never given out.
+    ///
+    /// # Errors
+    /// When there is no such tenant or module.
+    pub fn secrets(&self, path: &ModulePath) -> Result<Vec<SecretName>, RegistryError> {
+        let module = self.module_state(&path.tenant, &path.module)?;
+        Ok(module.secrets.keys().cloned().collect())
+    }
+
+    /// Sets a secret, sealed for this module and this name.
+    ///
+    /// # Errors
+    /// When there is no such tenant or module, the secret is empty or too long or one too many, or nothing could be
+    /// written.
+    pub async fn put_secret(
+        &self,
+        path: &ModulePath,
+        name: &SecretName,
+        secret: Secret,
+    ) -> Result<Written, RegistryError> {
+        let bytes = secret.expose().len();
+        if bytes == 0 || bytes > SECRET_BYTES_MAX {
+            return Err(too_much(
+                "value",
+                &format!("{SECRET_BYTES_MAX} bytes, and at least 1"),
+                bytes,
+            ));
+        }
+        let mut change = self.change(&path.tenant).await?;
+        let module = change.state.module_mut(&path.module)?;
+        let mut secrets = BTreeMap::clone(&*module.secrets);
+        let sealed = self.vault.seal(&paths::secret_place(path, name), &secret);
+        let written = match secrets.insert(name.clone(), secret) {
+            Some(_) => Written::Replaced,
+            None => Written::Created,
+        };
+        if secrets.len() > SECRETS_MAX {
+            return Err(too_much("secrets", &format!("{SECRETS_MAX} secrets"), secrets.len()));
+        }
+        self.stores
+            .documents
+            .put(&paths::secret(path, name), sealed.into(), Expect::Anything)
+            .await?;
+        module.secrets = Arc::new(secrets);
+        self.commit(change.state);
+        Ok(written)
+    }
+
+    /// Removes a secret.
+    ///
+    /// # Errors
+    /// When there is no such tenant, module or secret, or nothing could be written.
+    pub async fn delete_secret(&self, path: &ModulePath, name: &SecretName) -> Result<(), RegistryError> {
+        let mut change = self.change(&path.tenant).await?;
+        let module = change.state.module_mut(&path.module)?;
+        let mut secrets = BTreeMap::clone(&*module.secrets);
+        if secrets.remove(name).is_none() {
+            return Err(RegistryError::NoSuchSecret {
+                module: path.clone(),
+                name: name.clone(),
+            });
+        }
+        self.stores.documents.delete(&paths::secret_folder(path, name)).await?;
+        module.secrets = Arc::new(secrets);
+        self.commit(change.state);
+        Ok(())
+    }
+}
+
+fn too_much(field: &str, most: &str, given: usize) -> RegistryError {
+    RegistryError::Invalid {
+        field: field.to_owned(),
+        why: format!("must be at most {most}; {given} were given"),
+    }
+}
+
+fn bounded(field: &str, document: Bytes) -> Result<Bytes, RegistryError> {
+    if document.len() > DOCUMENT_BYTES_MAX {
+        return Err(too_much(
+            field,
+            &format!("{DOCUMENT_BYTES_MAX} bytes as JSON"),
+            document.len(),
+        ));
+    }
+    Ok(document)
+}

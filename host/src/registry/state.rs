@@ -1,0 +1,79 @@
+//! A tenant in memory: what the documents say, decoded, opened and compiled.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::error::RegistryError;
+use super::table::{Keys, Settings};
+use crate::domain::grant::Grant;
+use crate::domain::module::{Module, Version};
+use crate::domain::name::{ModuleName, ModulePath, SecretName};
+use crate::domain::secret::Secret;
+use crate::domain::tenant::{TelecloudKey, Tenant, Token};
+use crate::egress::policy::Policy;
+
+/// A tenant and all that is its.
+#[derive(Debug, Clone)]
+pub(super) struct TenantState {
+    pub(super) tenant: Tenant,
+    pub(super) keys: Vec<TelecloudKey>,
+    pub(super) tokens: Vec<Token>,
+    pub(super) modules: BTreeMap<ModuleName, ModuleState>,
+}
+
+/// A module and all that is its. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct ModuleState {
+    pub(super) module: Module,
+    pub(super) config: Arc<BTreeMap<String, String>>,
+    pub(super) grants: Arc<Vec<Grant>>,
+    /// The grants, compiled.
+    pub(super) policy: Arc<Policy>,
+    pub(super) secrets: Arc<BTreeMap<SecretName, Secret>>,
+    /// By number.
+    pub(super) versions: Vec<Version>,
+}
+
+impl TenantState {
+    pub(super) fn new(tenant: Tenant) -> Self {
+        Self {
+            tenant,
+            keys: Vec::new(),
+            tokens: Vec::new(),
+            modules: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn path(&self, module: &ModuleName) -> ModulePath {
+        ModulePath {
+            tenant: self.tenant.name.clone(),
+            module: module.clone(),
+        }
+    }
+
+    pub(super) fn module(&self, name: &ModuleName) -> Result<&ModuleState, RegistryError> {
+        self.modules
+            .get(name)
+            .ok_or_else(|| RegistryError::NoSuchModule(self.path(name)))
+    }
+
+    pub(super) fn module_mut(&mut self, name: &ModuleName) -> Result<&mut ModuleState, RegistryError> {
+        let path = self.path(name);
+        self.modules.get_mut(name).ok_or(RegistryError::NoSuchModule(path))
+    }
+
+    /// Every module as a call uses it.
+    pub(super) fn settings(&self) -> Vec<Settings> {
+        let keys = Arc::new(Keys::new(self.keys.iter().map(|key| key.hash).collect()));
+        let settings = |state: &ModuleState| Settings {
+            path: self.path(&state.module.name),
+            status: state.module.status,
+            limits: state.module.limits.clone(),
+            keys: Arc::clone(&keys),
+            config: Arc::clone(&state.config),
+            policy: Arc::clone(&state.policy),
+            secrets: Arc::clone(&state.secrets),
+        };
+        self.modules.values().map(settings).collect()
+    }
+}

@@ -1,0 +1,197 @@
+//! What serves now: for each module, everything that a call needs, built once per change and never per call.
+//!
+//! The gateway reads it; only the registry writes it. A call keeps the [`Serving`] that it began with, so a change in the
+//! middle of a call never mixes two states.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::engine::{Engine, EngineError, Inspection};
+use crate::domain::limits::Limits;
+use crate::domain::module::{Digest, ModuleStatus};
+use crate::domain::name::{ModulePath, SecretName, TenantName};
+use crate::domain::secret::Secret;
+use crate::egress::policy::Policy;
+use crate::vault::Vault;
+
+/// The TeleCloud keys that a tenant accepts, hashed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Keys(Vec<[u8; 32]>);
+
+impl Keys {
+    /// Takes the hashes that [`Vault::hash`] made.
+    #[must_use]
+    pub fn new(hashes: Vec<[u8; 32]>) -> Self {
+        Self(hashes)
+    }
+
+    /// Whether `presented` is one of the keys. Takes the same time for each of them and for none.
+    #[must_use]
+    pub fn accept(&self, vault: &Vault, presented: &str) -> bool {
+        let presented = vault.hash(presented);
+        self.0
+            .iter()
+            .fold(false, |found, key| Vault::same(key, &presented) | found)
+    }
+}
+
+/// A module's settings as a call uses them.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Which module of which tenant.
+    pub path: ModulePath,
+    /// Whether it takes events.
+    pub status: ModuleStatus,
+    /// What one call may use.
+    pub limits: Limits,
+    /// The TeleCloud keys that its tenant accepts.
+    pub keys: Arc<Keys>,
+    /// What the module was configured with.
+    pub config: Arc<BTreeMap<String, String>>,
+    /// Where it may reach.
+    pub policy: Arc<Policy>,
+    /// What may be placed into its requests.
+    pub secrets: Arc<BTreeMap<SecretName, Secret>>,
+}
+
+/// A module as it serves now.
+#[derive(Debug)]
+pub struct Serving<P> {
+    /// How it is set up.
+    pub settings: Settings,
+    /// The version that runs; none when none was activated, or when the active one could not be prepared.
+    pub version: Option<ServingVersion<P>>,
+}
+
+/// The version of a module that runs.
+#[derive(Debug)]
+pub struct ServingVersion<P> {
+    /// Counts from 1 within its module.
+    pub number: u32,
+    /// Of the component's bytes.
+    pub digest: Digest,
+    /// What the sandbox runs.
+    pub prepared: Arc<P>,
+}
+
+impl<P> Clone for ServingVersion<P> {
+    fn clone(&self) -> Self {
+        Self {
+            number: self.number,
+            digest: self.digest,
+            prepared: Arc::clone(&self.prepared),
+        }
+    }
+}
+
+/// A tenant's modules by name.
+type Modules<P> = HashMap<String, Arc<Serving<P>>>;
+
+/// Every module of every tenant, by the names in its URL.
+#[derive(Debug)]
+pub struct Table<P>(RwLock<HashMap<String, Modules<P>>>);
+
+impl<P> Default for Table<P> {
+    fn default() -> Self {
+        Self(RwLock::default())
+    }
+}
+
+impl<P> Table<P> {
+    /// What serves at `/m/{tenant}/{module}`. Takes the parts of a URL as they are: what is no name is not there.
+    #[must_use]
+    pub fn serving(&self, tenant: &str, module: &str) -> Option<Arc<Serving<P>>> {
+        let tenants = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        tenants.get(tenant)?.get(module).map(Arc::clone)
+    }
+
+    /// Replaces all modules of a tenant. Each keeps the version that it has been serving.
+    fn replace(&self, tenant: &TenantName, modules: Vec<Settings>) {
+        let mut tenants = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let old = tenants.remove(tenant.as_str()).unwrap_or_default();
+        let new: Modules<P> = modules
+            .into_iter()
+            .map(|settings| {
+                let name = settings.path.module.as_str().to_owned();
+                let version = old.get(&name).and_then(|serving| serving.version.clone());
+                (name, Arc::new(Serving { settings, version }))
+            })
+            .collect();
+        if !new.is_empty() {
+            tenants.insert(tenant.as_str().to_owned(), new);
+        }
+    }
+
+    /// Replaces a module's version. A module that is gone stays gone.
+    fn install(&self, path: &ModulePath, version: ServingVersion<P>) {
+        let mut tenants = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let module = tenants
+            .get_mut(path.tenant.as_str())
+            .and_then(|modules| modules.get_mut(path.module.as_str()));
+        if let Some(serving) = module {
+            *serving = Arc::new(Serving {
+                settings: serving.settings.clone(),
+                version: Some(version),
+            });
+        }
+    }
+}
+
+/// Puts a prepared version in front of events.
+pub(super) type Install = Box<dyn FnOnce() + Send>;
+
+/// An engine and its table with the type of what is prepared hidden: the registry, and what stands on it, need not know.
+#[async_trait]
+pub(super) trait Live: Send + Sync {
+    /// See [`Engine::check`].
+    async fn check(&self, component: Bytes) -> Result<Inspection, EngineError>;
+
+    /// Prepares a version. It serves once what this returns is called.
+    async fn prepare(
+        &self,
+        path: &ModulePath,
+        number: u32,
+        digest: Digest,
+        component: Bytes,
+    ) -> Result<Install, EngineError>;
+
+    /// See [`Table::replace`].
+    fn replace(&self, tenant: &TenantName, modules: Vec<Settings>);
+}
+
+/// The one implementation.
+pub(super) struct EngineAndTable<E: Engine> {
+    pub(super) engine: E,
+    pub(super) table: Arc<Table<E::Prepared>>,
+}
+
+#[async_trait]
+impl<E: Engine> Live for EngineAndTable<E> {
+    async fn check(&self, component: Bytes) -> Result<Inspection, EngineError> {
+        self.engine.check(component).await
+    }
+
+    async fn prepare(
+        &self,
+        path: &ModulePath,
+        number: u32,
+        digest: Digest,
+        component: Bytes,
+    ) -> Result<Install, EngineError> {
+        let prepared = self.engine.prepare(digest, component).await?;
+        let (table, path) = (Arc::clone(&self.table), path.clone());
+        let version = ServingVersion {
+            number,
+            digest,
+            prepared,
+        };
+        Ok(Box::new(move || table.install(&path, version)))
+    }
+
+    fn replace(&self, tenant: &TenantName, modules: Vec<Settings>) {
+        self.table.replace(tenant, modules);
+    }
+}

@@ -1,0 +1,117 @@
+//! Changes: what is refused, what is removed, and what happens at the same time.
+
+use super::*;
+
+#[tokio::test]
+async fn only_a_platform_admin_opens_a_private_network() {
+    let setup = with_module().await;
+    let module = path("acme/sim");
+    let by_tenant = Principal::Tenant {
+        tenant: tenant("acme"),
+        scopes: BTreeSet::from([Scope::Grants]),
+    };
+    let put = |grants: Vec<Grant>, by: &Principal| {
+        let (registry, module, by) = (Arc::clone(&setup.registry), module.clone(), by.clone());
+        async move { registry.put_grants(&module, grants, &by).await }
+    };
+    let private = grant("lab", true);
+    let error = put(vec![private.clone()], &by_tenant).await.expect_err("refused");
+    assert!(matches!(error, RegistryError::PrivateNetwork { .. }), "{error}");
+    put(vec![private.clone()], &Principal::PlatformAdmin)
+        .await
+        .expect("allowed");
+    put(vec![grant("carrier", false), private.clone()], &by_tenant)
+        .await
+        .expect("kept as it was");
+    let changed = Grant {
+        host: "other.example".to_owned(),
+        ..private
+    };
+    assert!(put(vec![changed], &by_tenant).await.is_err());
+    assert_eq!(setup.registry.grants(&module).expect("grants").len(), 2);
+}
+
+#[tokio::test]
+async fn settings_that_are_too_many_or_too_large_leave_the_old_ones() {
+    let setup = with_module().await;
+    let module = path("acme/sim");
+    let key = |number: usize| ConfigKey::parse(&format!("key-{number}")).expect("a key");
+    let good = BTreeMap::from([(key(0), "value".to_owned())]);
+    setup.registry.put_config(&module, good).await.expect("written");
+    for bad in [
+        (0..201).map(|number| (key(number), String::new())).collect(),
+        BTreeMap::from([(key(0), "x".repeat(8193))]),
+        (0..10).map(|number| (key(number), "x".repeat(8000))).collect(),
+    ] {
+        let error = setup.registry.put_config(&module, bad).await.expect_err("too much");
+        assert!(error.to_string().contains("must be at most"), "{error}");
+    }
+    assert_eq!(setup.registry.config(&module).expect("config").len(), 1);
+    for bad in [String::new(), "x".repeat(8193)] {
+        let (name, bad) = (secret_name("token"), Secret::new(bad));
+        assert!(setup.registry.put_secret(&module, &name, bad).await.is_err());
+    }
+    let limits = Limits {
+        cpu_ms: 0,
+        ..Limits::default()
+    };
+    let bad = ModuleSettings {
+        limits,
+        ..ModuleSettings::default()
+    };
+    assert!(setup.registry.put_module(&module, bad).await.is_err());
+    assert_eq!(
+        setup.registry.module(&module).expect("a module").limits,
+        Limits::default()
+    );
+}
+
+#[tokio::test]
+async fn removing_a_module_leaves_those_whose_names_begin_the_same() {
+    let setup = with_module().await;
+    setup.make("acme/sim2").await;
+    setup.registry.delete_module(&path("acme/sim")).await.expect("removed");
+    assert!(setup.table.serving("acme", "sim").is_none());
+    let again = start(setup.stores).await;
+    assert!(again.table.serving("acme", "sim").is_none());
+    assert!(again.table.serving("acme", "sim2").is_some());
+}
+
+#[tokio::test]
+async fn a_removed_tenant_leaves_nothing_to_the_next_of_its_name() {
+    let setup = with_module().await;
+    setup.make("acme2/sim").await;
+    let acme = tenant("acme");
+    setup.registry.delete_tenant(&acme).await.expect("removed");
+    let gone = setup.registry.delete_tenant(&acme).await;
+    assert!(matches!(gone, Err(RegistryError::NoSuchTenant(_))));
+    // The record of a call that was running meanwhile.
+    let record = (Position { call: 1, part: 0 }, Bytes::from_static(b"late"));
+    setup.stores.log.append(&acme, vec![record]).await.expect("appended");
+
+    setup.make("acme/sim").await;
+    assert_eq!(setup.stores.log.newest(&acme, None, 10).await.expect("a log"), []);
+    assert_eq!(setup.registry.versions(&path("acme/sim")).expect("a module"), []);
+    assert!(setup.table.serving("acme2", "sim").is_some());
+}
+
+#[tokio::test]
+async fn changes_at_the_same_time_do_not_lose_one_another() {
+    let setup = with_module().await;
+    let acme = tenant("acme");
+    let adding: Vec<_> = (0..50)
+        .map(|number| {
+            let (registry, acme) = (Arc::clone(&setup.registry), acme.clone());
+            tokio::spawn(async move {
+                let key = Secret::new(format!("key {number}"));
+                registry.add_key(&acme, String::new(), &key).await.expect("added");
+            })
+        })
+        .collect();
+    for task in adding {
+        task.await.expect("added");
+    }
+    assert_eq!(setup.registry.keys(&acme).expect("keys").len(), 50);
+    let again = start(setup.stores).await;
+    assert_eq!(again.registry.keys(&acme).expect("keys").len(), 50);
+}

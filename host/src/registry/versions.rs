@@ -1,0 +1,129 @@
+//! Versions: uploading components, and choosing the one that serves.
+
+use std::fmt;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::table::Install;
+use super::{Registry, RegistryError, Written, paths};
+use crate::domain::module::{Digest, Module, Version};
+use crate::domain::name::ModulePath;
+use crate::storage::Expect;
+
+/// Names a version of a module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// By its number.
+    Number(u32),
+    /// By its component.
+    Digest(Digest),
+}
+
+impl Which {
+    fn names(self, version: &Version) -> bool {
+        match self {
+            Self::Number(number) => version.number == number,
+            Self::Digest(digest) => version.digest == digest,
+        }
+    }
+}
+
+impl fmt::Display for Which {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => fmt::Display::fmt(number, f),
+            Self::Digest(digest) => fmt::Display::fmt(digest, f),
+        }
+    }
+}
+
+impl Registry {
+    /// A module's versions, by number.
+    ///
+    /// # Errors
+    /// When there is no such tenant or module.
+    pub fn versions(&self, path: &ModulePath) -> Result<Vec<Version>, RegistryError> {
+        Ok(self.module_state(&path.tenant, &path.module)?.versions)
+    }
+
+    /// Checks a component and keeps it as the module's next version. It does not serve before it is activated. The same
+    /// bytes again are the version that they were.
+    ///
+    /// # Errors
+    /// When there is no such tenant or module, the component is refused, or nothing could be written.
+    pub async fn upload(&self, path: &ModulePath, component: Bytes) -> Result<(Version, Written), RegistryError> {
+        let digest = Digest::of(&component);
+        let same = |version: &&Version| version.digest == digest;
+        if let Some(version) = self.versions(path)?.iter().find(same) {
+            return Ok((version.clone(), Written::Replaced));
+        }
+        // Checking may take seconds, so it is done before the tenant's turn is taken, and others can go on.
+        let bytes = component.len() as u64;
+        let check = self.live.check(component.clone()).await;
+        let inspection = check.map_err(RegistryError::Upload)?;
+        self.stores.blobs.put(component).await?;
+
+        let mut change = self.change(&path.tenant).await?;
+        let module = change.state.module_mut(&path.module)?;
+        if let Some(version) = module.versions.iter().find(same) {
+            return Ok((version.clone(), Written::Replaced));
+        }
+        let version = Version {
+            number: module.versions.last().map_or(1, |last| last.number + 1),
+            digest,
+            bytes,
+            exports: inspection.exports,
+            imports: inspection.imports,
+            created: Timestamp::now(),
+        };
+        let (place, value) = (paths::version(path, version.number), paths::encode(&version)?);
+        self.stores.documents.put(&place, value, Expect::Absent).await?;
+        module.versions.push(version.clone());
+        self.commit(change.state);
+        Ok((version, Written::Created))
+    }
+
+    /// Makes a version serve: the next event runs it. Calls that are running end with the version they began with. An
+    /// older version can be activated just as well.
+    ///
+    /// # Errors
+    /// When there is no such tenant, module or version, the version cannot be prepared, or nothing could be written. The
+    /// version that served before serves on.
+    pub async fn activate(&self, path: &ModulePath, which: Which) -> Result<Module, RegistryError> {
+        let no_such_version = || RegistryError::NoSuchVersion {
+            module: path.clone(),
+            wanted: which.to_string(),
+        };
+        let versions = self.versions(path)?;
+        let version = versions.iter().find(|version| which.names(version));
+        let version = version.ok_or_else(no_such_version)?;
+        // Preparing may take seconds, so it is done before the tenant's turn is taken.
+        let install = self.ready(path, version).await?;
+
+        let mut change = self.change(&path.tenant).await?;
+        let state = change.state.module_mut(&path.module)?;
+        // The module may have been removed and made again meanwhile, with other versions.
+        if !state.versions.contains(version) {
+            return Err(no_such_version());
+        }
+        state.module.active = Some(version.number);
+        let module = state.module.clone();
+        self.write_module(path, &module).await?;
+        self.commit(change.state);
+        // Still within the turn, so that of two activations the same one wins here and in the documents.
+        install();
+        Ok(module)
+    }
+
+    pub(super) async fn ready(&self, path: &ModulePath, version: &Version) -> Result<Install, RegistryError> {
+        let number = version.number;
+        let component = self.stores.blobs.get(&version.digest).await?;
+        let component = component.ok_or_else(|| RegistryError::ComponentLost {
+            module: path.clone(),
+            number,
+        })?;
+        let prepared = self.live.prepare(path, number, version.digest, component).await;
+        prepared.map_err(|source| RegistryError::NotPrepared { number, source })
+    }
+}
