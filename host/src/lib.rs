@@ -13,3 +13,5 @@ pub mod journal;
 pub mod telecloud;
 
 pub mod registry;
+
+pub mod api;

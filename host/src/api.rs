@@ -1,0 +1,130 @@
+//! The admin API: tenants, modules and calls, over HTTP, for people's tools and programs.
+//!
+//! Handlers take what extractors have checked, ask the registry or the journal, and say what came of it. What may be
+//! done and what may not is decided there, never here.
+
+mod access;
+mod body;
+mod calls;
+mod config;
+mod grants;
+mod keys;
+mod modules;
+mod openapi;
+mod problem;
+mod secrets;
+mod tenants;
+mod tokens;
+mod versions;
+
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use tracing::Instrument;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
+
+use crate::journal::Journal;
+use crate::registry::{Registry, Written};
+
+pub use self::body::Listing;
+pub use self::calls::{CallListing, CallQuery};
+pub use self::keys::{Key, NewKey};
+pub use self::modules::ModuleSettings;
+pub use self::problem::{Code, PROBLEM_JSON, Problem};
+pub use self::secrets::{SecretInfo, SecretValue};
+pub use self::tenants::TenantSettings;
+pub use self::tokens::{CreatedToken, NewToken, Token};
+pub use self::versions::Activation;
+
+use self::openapi::at;
+
+/// Largest JSON body, in bytes. Grants and settings are at most 60 KiB each; JSON may spell them longer.
+const JSON_BYTES_MAX: usize = 1 << 20;
+
+/// What every handler has.
+#[derive(Clone)]
+struct Api {
+    registry: Arc<Registry>,
+    journal: Journal,
+}
+
+/// The routes under `/v1`, for the admin listener. Components of up to `upload_bytes` bytes are taken.
+pub fn router(registry: Arc<Registry>, journal: Journal, upload_bytes: usize) -> Router {
+    let (routes, description) = table(upload_bytes).split_for_parts();
+    routes
+        .route("/v1/openapi.json", get(async || Json(description)))
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
+        .layer(middleware::from_fn(to_its_end))
+        .with_state(Api { registry, journal })
+}
+
+/// Every route.
+#[rustfmt::skip]
+fn table(upload_bytes: usize) -> OpenApiRouter<Api> {
+    let large = DefaultBodyLimit::max(upload_bytes);
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(at("/v1/tenants", routes!(tenants::list)))
+        .routes(at("/v1/tenants/{tenant}", routes!(tenants::get, tenants::put, tenants::delete)))
+        .routes(at("/v1/tenants/{tenant}/telecloud-keys", routes!(keys::list, keys::create)))
+        .routes(at("/v1/tenants/{tenant}/telecloud-keys/{id}", routes!(keys::delete)))
+        .routes(at("/v1/tenants/{tenant}/tokens", routes!(tokens::list, tokens::create)))
+        .routes(at("/v1/tenants/{tenant}/tokens/{id}", routes!(tokens::delete)))
+        .routes(at("/v1/tenants/{tenant}/modules", routes!(modules::list)))
+        .routes(at("/v1/tenants/{tenant}/modules/{module}", routes!(modules::get, modules::put, modules::delete)))
+        .routes(at("/v1/tenants/{tenant}/modules/{module}/config", routes!(config::get, config::put)))
+        .routes(at("/v1/tenants/{tenant}/modules/{module}/grants", routes!(grants::get, grants::put)))
+        .routes(at("/v1/tenants/{tenant}/modules/{module}/secrets", routes!(secrets::list)))
+        .routes(at("/v1/tenants/{tenant}/modules/{module}/secrets/{name}", routes!(secrets::put, secrets::delete)))
+        .routes(at("/v1/tenants/{tenant}/modules/{module}/versions", routes!(versions::list, versions::upload).layer(large)))
+        .routes(at("/v1/tenants/{tenant}/modules/{module}/active", routes!(versions::activate)))
+        .routes(at("/v1/tenants/{tenant}/calls", routes!(calls::list)))
+        .routes(at("/v1/tenants/{tenant}/calls/{id}", routes!(calls::get)))
+}
+
+async fn no_such_route(uri: Uri) -> Problem {
+    let path: String = uri.path().chars().take(200).collect();
+    Code::RouteNotFound.because(format!(
+        "There is nothing at {path}. GET /v1/openapi.json lists what there is."
+    ))
+}
+
+async fn no_such_method(method: Method, uri: Uri) -> Problem {
+    let path: String = uri.path().chars().take(200).collect();
+    Code::MethodNotAllowed.because(format!(
+        "{path} does not take {method}. GET /v1/openapi.json lists what it takes."
+    ))
+}
+
+/// Carries a change to its end although the client hangs up: one that is durable has to take effect as well.
+async fn to_its_end(request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    match tokio::spawn(next.run(request).in_current_span()).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!(%error, "a handler ended in a panic");
+            Code::Internal
+                .because("The gateway's log says why; ask its operator.")
+                .into_response()
+        }
+    }
+}
+
+fn status_of(written: Written) -> StatusCode {
+    match written {
+        Written::Created => StatusCode::CREATED,
+        Written::Replaced => StatusCode::OK,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,95 @@
+//! Bodies and queries: read whole and checked, or refused with a problem that names the field.
+
+use std::error::Error;
+
+use axum::Json;
+use axum::extract::rejection::{BytesRejection, JsonRejection};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Api;
+use super::problem::{Code, Problem};
+
+/// A list. An object, so that it can grow.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Listing<T> {
+    /// In the order that the route says.
+    pub items: Vec<T>,
+}
+
+/// A JSON body.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
+    type Rejection = Problem;
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        match Json::from_request(request, api).await {
+            Ok(Json(value)) => Ok(Self(value)),
+            Err(JsonRejection::BytesRejection(rejection)) => Err(unread(&rejection)),
+            Err(JsonRejection::MissingJsonContentType(_)) => {
+                Err(Code::UnsupportedMediaType.because("Send the body with Content-Type: application/json."))
+            }
+            Err(JsonRejection::JsonDataError(error)) => Err(Code::InvalidField.because(cause(&error))),
+            Err(error) => Err(Code::UnreadableBody.because(format!("The body is not JSON: {}", cause(&error)))),
+        }
+    }
+}
+
+/// A component's bytes.
+pub(super) struct Component(pub(super) Bytes);
+
+impl FromRequest<Api> for Component {
+    type Rejection = Problem;
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        if !matches!(
+            media_type(request.headers()),
+            "application/wasm" | "application/octet-stream"
+        ) {
+            return Err(Code::UnsupportedMediaType.because("Send the component with Content-Type: application/wasm."));
+        }
+        match Bytes::from_request(request, api).await {
+            Ok(bytes) => Ok(Self(bytes)),
+            Err(rejection) => Err(unread(&rejection)),
+        }
+    }
+}
+
+fn media_type(headers: &HeaderMap) -> &str {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    value
+        .and_then(|value| value.split(';').next())
+        .unwrap_or_default()
+        .trim()
+}
+
+/// The query.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequestParts<Api> for Asked<T> {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        match Query::from_request_parts(parts, api).await {
+            Ok(Query(value)) => Ok(Self(value)),
+            Err(error) => Err(Code::InvalidQuery.because(cause(&error))),
+        }
+    }
+}
+
+fn unread(rejection: &BytesRejection) -> Problem {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        Code::TooLarge
+            .because("The body is larger than this route takes. Components have a limit that the operator sets.")
+    } else {
+        Code::UnreadableBody.because("The body did not arrive whole. Send it again.")
+    }
+}
+
+/// A rejection itself only says that there was one; its cause names the field.
+fn cause(error: &dyn Error) -> String {
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
+}

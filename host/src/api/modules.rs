@@ -1,0 +1,77 @@
+//! `…/{tenant}/modules`
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::access::{Deploy, ModuleAccess, Read, TenantAccess};
+use super::body::{Body, Listing};
+use super::problem::Problem;
+use super::{Api, status_of};
+use crate::domain::limits::Limits;
+use crate::domain::module::{Module, ModuleStatus};
+use crate::registry::modules;
+
+/// What its tenant decides about a module. What is left out gets its default.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModuleSettings {
+    /// For people. At most 200 characters.
+    #[schema(example = "SIM activation")]
+    pub title: String,
+    /// Whether it takes events. A suspended module answers each with a failure that says so.
+    pub status: ModuleStatus,
+    /// What one call may use.
+    pub limits: Limits,
+}
+
+/// List modules
+///
+/// By name. Takes the scope `read`.
+#[utoipa::path(get, path = "", tag = "modules", responses((status = 200, description = "The modules", body = Listing<Module>)))]
+pub(super) async fn list(at: TenantAccess<Read>, State(api): State<Api>) -> Result<Json<Listing<Module>>, Problem> {
+    let items = api.registry.modules(&at.tenant)?;
+    Ok(Json(Listing { items }))
+}
+
+/// Make or change a module
+///
+/// Its URL for TeleCloud is `/m/{tenant}/{module}` on the public listener. It serves once a version is uploaded and
+/// activated. Changing a module replaces its title, status and limits, and keeps its versions and the active one. Takes
+/// the scope `deploy`.
+#[utoipa::path(put, path = "", tag = "modules", request_body = ModuleSettings, responses(
+    (status = 200, description = "There was one; it is changed", body = Module),
+    (status = 201, description = "There was none; it is made", body = Module),
+))]
+pub(super) async fn put(
+    at: ModuleAccess<Deploy>,
+    State(api): State<Api>,
+    Body(settings): Body<ModuleSettings>,
+) -> Result<(StatusCode, Json<Module>), Problem> {
+    let settings = modules::ModuleSettings {
+        title: settings.title,
+        status: settings.status,
+        limits: settings.limits,
+    };
+    let (module, written) = api.registry.put_module(&at.path, settings).await?;
+    Ok((status_of(written), Json(module)))
+}
+
+/// Look at a module
+///
+/// Takes the scope `read`.
+#[utoipa::path(get, path = "", tag = "modules", responses((status = 200, description = "The module", body = Module)))]
+pub(super) async fn get(at: ModuleAccess<Read>, State(api): State<Api>) -> Result<Json<Module>, Problem> {
+    Ok(Json(api.registry.module(&at.path)?))
+}
+
+/// Remove a module
+///
+/// With its versions, settings, grants and secrets, for good. Recorded calls stay. Takes the scope `deploy`.
+#[utoipa::path(delete, path = "", tag = "modules", responses((status = 204, description = "It is gone")))]
+pub(super) async fn delete(at: ModuleAccess<Deploy>, State(api): State<Api>) -> Result<StatusCode, Problem> {
+    api.registry.delete_module(&at.path).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,266 @@
+//! What goes wrong, as RFC 9457 problem documents. The one place where an error becomes a status.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::name::InvalidName;
+use crate::journal::JournalError;
+use crate::registry::{EngineError, RegistryError};
+use crate::storage::StorageError;
+
+/// Media type of a problem document.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Why a request was not carried out (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// Names the kind of problem. It leads nowhere.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:patchbay:problem:tenant-not-found")]
+    pub kind: String,
+    /// The kind of problem, for people. The same for each problem of a kind.
+    pub title: String,
+    /// The HTTP status.
+    #[schema(example = 404)]
+    pub status: u16,
+    /// What was wrong this time, and what to do about it.
+    pub detail: String,
+    /// The kind of problem, for programs.
+    #[schema(example = "tenant-not-found")]
+    pub code: String,
+}
+
+/// The kinds of problems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// No token, or one that is not valid.
+    Unauthorized,
+    /// The token is valid and may not do this.
+    Forbidden,
+    /// There is no such route.
+    RouteNotFound,
+    /// There is no such tenant, as far as this token may know.
+    TenantNotFound,
+    /// There is no such module.
+    ModuleNotFound,
+    /// There is no such version.
+    VersionNotFound,
+    /// There is no such secret.
+    SecretNotFound,
+    /// There is no such TeleCloud key.
+    KeyNotFound,
+    /// There is no such token.
+    TokenNotFound,
+    /// There is no such call.
+    CallNotFound,
+    /// The route has other methods.
+    MethodNotAllowed,
+    /// A part of the URL is not a name.
+    InvalidName,
+    /// The query cannot be read.
+    InvalidQuery,
+    /// The body is not JSON, or did not arrive whole.
+    UnreadableBody,
+    /// The body is JSON, and not what it should be.
+    InvalidField,
+    /// The body is of another media type.
+    UnsupportedMediaType,
+    /// The body is larger than what is taken.
+    TooLarge,
+    /// It is there already.
+    Conflict,
+    /// A grant cannot be understood.
+    InvalidGrant,
+    /// The component cannot be a module.
+    UploadRefused,
+    /// The version cannot be made to serve.
+    NotPrepared,
+    /// Too much at once.
+    Busy,
+    /// The store cannot do it now.
+    StorageUnavailable,
+    /// The gateway failed.
+    Internal,
+}
+
+impl Code {
+    /// Code, status, title.
+    fn row(self) -> (&'static str, StatusCode, &'static str) {
+        match self {
+            Self::Unauthorized => ("unauthorized", StatusCode::UNAUTHORIZED, "A valid token is required"),
+            Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "The token may not do this"),
+            Self::RouteNotFound => ("route-not-found", StatusCode::NOT_FOUND, "No such route"),
+            Self::TenantNotFound => ("tenant-not-found", StatusCode::NOT_FOUND, "No such tenant"),
+            Self::ModuleNotFound => ("module-not-found", StatusCode::NOT_FOUND, "No such module"),
+            Self::VersionNotFound => ("version-not-found", StatusCode::NOT_FOUND, "No such version"),
+            Self::SecretNotFound => ("secret-not-found", StatusCode::NOT_FOUND, "No such secret"),
+            Self::KeyNotFound => ("key-not-found", StatusCode::NOT_FOUND, "No such TeleCloud key"),
+            Self::TokenNotFound => ("token-not-found", StatusCode::NOT_FOUND, "No such token"),
+            Self::CallNotFound => ("call-not-found", StatusCode::NOT_FOUND, "No such call"),
+            Self::MethodNotAllowed => (
+                "method-not-allowed",
+                StatusCode::METHOD_NOT_ALLOWED,
+                "The route has other methods",
+            ),
+            Self::InvalidName => ("invalid-name", StatusCode::BAD_REQUEST, "Not a name"),
+            Self::InvalidQuery => ("invalid-query", StatusCode::BAD_REQUEST, "The query cannot be read"),
+            Self::UnreadableBody => ("unreadable-body", StatusCode::BAD_REQUEST, "The body cannot be read"),
+            Self::InvalidField => (
+                "invalid-field",
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "A field cannot be taken",
+            ),
+            Self::UnsupportedMediaType => (
+                "unsupported-media-type",
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "The body has the wrong media type",
+            ),
+            Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
+            Self::Conflict => ("conflict", StatusCode::CONFLICT, "It is there already"),
+            Self::InvalidGrant => (
+                "invalid-grant",
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "A grant cannot be taken",
+            ),
+            Self::UploadRefused => (
+                "upload-refused",
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "The component cannot be a module",
+            ),
+            Self::NotPrepared => (
+                "not-prepared",
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "The version cannot be made to serve",
+            ),
+            Self::Busy => ("busy", StatusCode::TOO_MANY_REQUESTS, "Too much at once"),
+            Self::StorageUnavailable => (
+                "storage-unavailable",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The store cannot do it now",
+            ),
+            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "The gateway failed"),
+        }
+    }
+
+    /// A problem of this kind.
+    pub(super) fn because(self, detail: impl Into<String>) -> Problem {
+        let (code, status, title) = self.row();
+        Problem {
+            kind: format!("urn:patchbay:problem:{code}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            code: code.to_owned(),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, axum::Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+impl From<InvalidName> for Problem {
+    fn from(error: InvalidName) -> Self {
+        Code::InvalidName.because(format!("{error}."))
+    }
+}
+
+impl From<StorageError> for Problem {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Conflict { .. } => {
+                Code::Conflict.because("Someone else changed it meanwhile. Look at it again, then retry.")
+            }
+            StorageError::Damaged { .. } => {
+                tracing::error!(%error, "a stored record is damaged");
+                Code::Internal.because("A stored record is damaged. The gateway's log says which; ask its operator.")
+            }
+            StorageError::Unavailable { .. } => {
+                tracing::error!(%error, "the store failed");
+                Code::StorageUnavailable.because("The store cannot do it now. The gateway's log says why; retry later.")
+            }
+        }
+    }
+}
+
+impl From<JournalError> for Problem {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Storage(error) => error.into(),
+            JournalError::Ended => Code::Internal.because("The gateway mixed up its calls; ask its operator."),
+        }
+    }
+}
+
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Self {
+        let text = error.to_string();
+        match error {
+            // The same words for what does not exist and for what belongs to someone else.
+            RegistryError::NoSuchTenant(name) => {
+                Code::TenantNotFound.because(format!("There is no tenant {name}, or the token is another tenant's."))
+            }
+            RegistryError::NoSuchModule(path) => Code::ModuleNotFound.because(format!(
+                "Tenant {} has no module {}. Make it with PUT on its URL.",
+                path.tenant, path.module
+            )),
+            RegistryError::NoSuchVersion { module, wanted } => Code::VersionNotFound.because(format!(
+                "Module {module} has no version {wanted}. GET its versions lists those that were uploaded."
+            )),
+            RegistryError::NoSuchSecret { module, name } => {
+                Code::SecretNotFound.because(format!("Module {module} has no secret {name}."))
+            }
+            RegistryError::NoSuchKey(_) => {
+                Code::KeyNotFound.because(format!("{text}. Keys go by the id they are listed with."))
+            }
+            RegistryError::NoSuchToken(_) => {
+                Code::TokenNotFound.because(format!("{text}. Tokens go by the id they are listed with."))
+            }
+            RegistryError::KeyIsThere { .. } => Code::Conflict.because(format!("{text}.")),
+            RegistryError::Invalid { .. } | RegistryError::Limit(_) => Code::InvalidField.because(format!("{text}.")),
+            RegistryError::Grant(_) => Code::InvalidGrant.because(format!("{text}. The grants are as they were.")),
+            RegistryError::PrivateNetwork { .. } => Code::Forbidden.because(format!("{text}.")),
+            RegistryError::ScopeNotHeld(_) => Code::Forbidden.because(format!("{text}.")),
+            RegistryError::Upload(source) => engine(&source, Code::UploadRefused, text),
+            RegistryError::NotPrepared { source, .. } => {
+                let text = format!("{text}. Whatever served before serves on.");
+                engine(&source, Code::NotPrepared, text)
+            }
+            RegistryError::Storage(error) => error.into(),
+            RegistryError::ComponentLost { .. } | RegistryError::Sealed { .. } | RegistryError::AdminToken(_) => {
+                tracing::error!(error = text, "the registry failed");
+                Code::Internal.because("The gateway's log says why; ask its operator.")
+            }
+        }
+    }
+}
+
+/// The component's fault, the moment's, or the gateway's own.
+fn engine(error: &EngineError, refused: Code, text: String) -> Problem {
+    match error {
+        EngineError::Refused(_) => refused.because(text),
+        EngineError::Busy => Code::Busy.because(format!("{text}. Retry in some seconds.")),
+        EngineError::Failed(_) => {
+            tracing::error!(error = text, "the sandbox failed");
+            Code::Internal
+                .because("The component could not be worked on. The gateway's log says why; ask its operator.")
+        }
+    }
+}

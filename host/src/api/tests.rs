@@ -1,0 +1,4 @@
+mod description;
+mod refusals;
+mod routes;
+pub(crate) mod world;

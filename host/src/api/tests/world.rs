@@ -1,0 +1,210 @@
+//! A gateway's admin API over stores in memory, with one of each thing in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+use ulid::Ulid;
+
+use crate::domain::answer::Reply;
+use crate::domain::call::{CallId, Outcome};
+use crate::domain::event::Document;
+use crate::domain::name::{ConfigKey, ModuleName, ModulePath, SecretName, TenantName};
+use crate::domain::secret::Secret;
+use crate::domain::tenant::Scope;
+use crate::journal::{Journal, NewCall};
+use crate::registry::access::{NewToken, Principal};
+use crate::registry::admin_token::AdminToken;
+use crate::registry::fake::FakeEngine;
+use crate::registry::modules::ModuleSettings;
+use crate::registry::versions::Which;
+use crate::registry::{Registry, Table};
+use crate::storage::Stores;
+use crate::storage::memory::Memory;
+use crate::vault::Vault;
+
+pub(crate) const ADMIN: &str = "an-admin-token-of-enough-letters";
+/// Components of more bytes are refused.
+pub(crate) const UPLOAD_BYTES: usize = 1 << 10;
+
+pub(crate) const ALL: [Scope; 5] = [Scope::Read, Scope::Calls, Scope::Deploy, Scope::Grants, Scope::Access];
+
+pub(crate) struct World {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) table: Arc<Table<Bytes>>,
+    pub(crate) key: String,
+    pub(crate) token: String,
+    pub(crate) call: String,
+    pub(crate) router: Router,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+pub(crate) fn tenant(name: &str) -> TenantName {
+    TenantName::parse(name).expect("a tenant name")
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::on(Memory::stores()).await
+    }
+
+    /// Tenants `acme` and `other`; acme has a module `sim` with versions 1 and 2, the first of them active, a setting, a
+    /// secret, a grant, a key, a token, and a call on record.
+    pub(crate) async fn on(stores: Stores) -> Self {
+        let vault = Arc::new(Vault::new(&[7; 32]));
+        let given = Secret::new(ADMIN.to_owned());
+        let folder = std::env::temp_dir();
+        let admin = AdminToken::establish(&*stores.documents, &vault, Some(&given), &folder).await;
+        let journal = Journal::new(Arc::clone(&stores.log));
+        let loaded = Registry::load(stores, vault, FakeEngine, &admin.expect("a good token")).await;
+        let (registry, table) = loaded.expect("loaded");
+        let registry = Arc::new(registry);
+        let acme = tenant("acme");
+        for name in [&acme, &tenant("other")] {
+            registry.put_tenant(name, String::new()).await.expect("made");
+        }
+        let sim = ModulePath {
+            tenant: acme.clone(),
+            module: ModuleName::parse("sim").expect("a module name"),
+        };
+        registry
+            .put_module(&sim, ModuleSettings::default())
+            .await
+            .expect("made");
+        for component in ["good one", "good two"] {
+            registry.upload(&sim, Bytes::from(component)).await.expect("uploaded");
+        }
+        registry.activate(&sim, Which::Number(1)).await.expect("activated");
+        let region = BTreeMap::from([(ConfigKey::parse("region").expect("a key"), "west".to_owned())]);
+        registry.put_config(&sim, region).await.expect("set");
+        let secret = Secret::new("canary-secret".to_owned());
+        let name = SecretName::parse("carrier-token").expect("a name");
+        registry.put_secret(&sim, &name, secret).await.expect("set");
+        let grants = serde_json::from_value(json!([grant("carrier")])).expect("grants");
+        registry
+            .put_grants(&sim, grants, &Principal::PlatformAdmin)
+            .await
+            .expect("set");
+        let key = Secret::new("canary-key".to_owned());
+        let key = registry
+            .add_key(&acme, "reseller".to_owned(), &key)
+            .await
+            .expect("added");
+        let call = record(&journal, &sim).await;
+        let mut world = Self {
+            router: crate::api::router(Arc::clone(&registry), journal, UPLOAD_BYTES),
+            registry,
+            table,
+            key: key.id,
+            token: String::new(),
+            call,
+        };
+        world.token("acme", &[Scope::Read]).await;
+        world.token = world.registry.tokens(&acme).expect("tokens")[0].id.clone();
+        world
+    }
+
+    /// A new token of a tenant.
+    pub(crate) async fn token(&self, of: &str, scopes: &[Scope]) -> String {
+        let new = NewToken {
+            label: String::new(),
+            scopes: BTreeSet::from_iter(scopes.iter().copied()),
+            expires: None,
+        };
+        let (of, by) = (tenant(of), Principal::PlatformAdmin);
+        let made = self.registry.create_token(&of, new, &by).await;
+        made.expect("made").1.expose().to_owned()
+    }
+
+    /// Sends JSON.
+    pub(crate) async fn send(&self, method: &str, path: &str, token: &str, body: Option<&Value>) -> Answer {
+        let body = body.map(|body| ("application/json", body.to_string().into_bytes()));
+        self.send_bytes(method, path, token, body).await
+    }
+
+    /// Sends a body of any type. `{key}`, `{token}` and `{call}` in the path are the ids of what there is.
+    pub(crate) async fn send_bytes(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: Option<(&str, Vec<u8>)>,
+    ) -> Answer {
+        let path = path
+            .replace("{key}", &self.key)
+            .replace("{token}", &self.token)
+            .replace("{call}", &self.call);
+        let mut request = Request::builder()
+            .method(method.parse::<Method>().expect("a method"))
+            .uri(path);
+        if !token.is_empty() {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let body = match body {
+            Some((media_type, bytes)) => {
+                request = request.header(header::CONTENT_TYPE, media_type);
+                Body::from(bytes)
+            }
+            None => Body::empty(),
+        };
+        self.answer(request.body(body).expect("a request")).await
+    }
+
+    pub(crate) async fn answer(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.expect("an answer");
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = to_bytes(response.into_body(), 16 << 20).await.expect("a body");
+        let body = match &bytes[..] {
+            [] => Value::Null,
+            bytes => serde_json::from_slice(bytes).expect("JSON"),
+        };
+        if status.is_client_error() || status.is_server_error() {
+            assert_eq!(headers[header::CONTENT_TYPE], "application/problem+json");
+            assert_eq!(body["status"], status.as_u16());
+            for field in ["type", "title", "detail", "code"] {
+                assert!(
+                    body[field].as_str().is_some_and(|text| !text.is_empty()),
+                    "{field}: {body}"
+                );
+            }
+        }
+        Answer { status, headers, body }
+    }
+}
+
+pub(crate) fn grant(name: &str) -> Value {
+    json!({"name": name, "host": "api.carrier.example", "methods": ["GET"], "paths": ["/v1/**"]})
+}
+
+pub(crate) fn in_an_hour() -> String {
+    (Timestamp::now() + jiff::SignedDuration::from_hours(1)).to_string()
+}
+
+/// Puts a finished call on record, and says its id.
+async fn record(journal: &Journal, at: &ModulePath) -> String {
+    let id = CallId(Ulid::generate());
+    let call = journal.begin(NewCall {
+        tenant: &at.tenant,
+        module: &at.module,
+        version: Some(1),
+        id,
+        received: Timestamp::now(),
+        log_bytes: 1 << 10,
+        secrets: &[],
+    });
+    call.event("Order/Create", &Document::new(json!({"order_number": "4711"})));
+    let ended = call.finish(&Reply::success(), Outcome::Done, None, 0).await;
+    ended.expect("recorded");
+    id.to_string()
+}

@@ -1,0 +1,87 @@
+//! `…/modules/{module}/versions` and `…/modules/{module}/active`
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::access::{Deploy, ModuleAccess, Read};
+use super::body::{Body, Component, Listing};
+use super::problem::{Code, Problem};
+use super::{Api, status_of};
+use crate::domain::module::{Digest, Module, Version};
+use crate::registry::versions::Which;
+
+/// The version to serve. Exactly one of the two names it.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Activation {
+    /// Its number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 2)]
+    pub version: Option<u32>,
+    /// Its digest: 64 hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub digest: Option<Digest>,
+}
+
+/// List versions
+///
+/// By number. Which of them serves is said by the module. Takes the scope `read`.
+#[utoipa::path(get, path = "", tag = "versions", responses((status = 200, description = "The versions", body = Listing<Version>)))]
+pub(super) async fn list(at: ModuleAccess<Read>, State(api): State<Api>) -> Result<Json<Listing<Version>>, Problem> {
+    let items = api.registry.versions(&at.path)?;
+    Ok(Json(Listing { items }))
+}
+
+/// Upload a version
+///
+/// The body is a WebAssembly component that exports `patchbay:module/handler`. It is checked and kept, and does not serve
+/// before it is activated. A refusal says what was expected and what was found. The same bytes again are the version that
+/// they were. Takes the scope `deploy`.
+#[utoipa::path(post, path = "", tag = "versions",
+    request_body(content_type = "application/wasm", description = "The component"),
+    responses(
+        (status = 200, description = "These bytes were uploaded before, as this version", body = Version),
+        (status = 201, description = "It is kept as this version", body = Version),
+        (status = 413, description = "It is larger than the gateway takes", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "It cannot be a module", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many uploads at once; retry", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn upload(
+    at: ModuleAccess<Deploy>,
+    State(api): State<Api>,
+    Component(component): Component,
+) -> Result<(StatusCode, Json<Version>), Problem> {
+    let (version, written) = api.registry.upload(&at.path, component).await?;
+    Ok((status_of(written), Json(version)))
+}
+
+/// Activate a version
+///
+/// The next event runs it; calls that are running end with the version they began with. Activating an older version is the
+/// way back. A version that cannot be made to serve is refused, and the one before serves on. Takes the scope `deploy`.
+#[utoipa::path(put, path = "", tag = "versions", request_body = Activation, responses(
+    (status = 200, description = "It serves", body = Module),
+    (status = 422, description = "It cannot serve", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn activate(
+    at: ModuleAccess<Deploy>,
+    State(api): State<Api>,
+    Body(activation): Body<Activation>,
+) -> Result<Json<Module>, Problem> {
+    let which = match activation {
+        Activation {
+            version: Some(number),
+            digest: None,
+        } => Which::Number(number),
+        Activation {
+            version: None,
+            digest: Some(digest),
+        } => Which::Digest(digest),
+        _ => return Err(Code::InvalidField.because("Name the version by either version or digest.")),
+    };
+    Ok(Json(api.registry.activate(&at.path, which).await?))
+}
