@@ -15,3 +15,5 @@ pub mod telecloud;
 pub mod registry;
 
 pub mod api;
+
+pub mod cli;

@@ -1,0 +1,185 @@
+//! `patchbay grant`
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::client::read;
+use super::failure::Failure;
+use super::printer::{table, word};
+use super::{ModuleArgs, Session, input};
+use crate::domain::event::ActionKind;
+use crate::domain::grant::{Grant, Scheme};
+use crate::domain::name::{ConfigKey, SecretName};
+
+pub(super) const EXAMPLES: &str = "Examples:
+  patchbay grant add acme sim carrier-api --host api.carrier.example \\
+      --method GET --method POST --path '/v1/lines/{mdn}' --path '/v1/orders/**' --secret carrier-token
+  patchbay grant list acme sim --json > grants.json
+  patchbay grant replace acme sim grants.json
+
+A module reaches only what a grant allows. `patchbay call show` says what was denied and which grant was missing.";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Add a grant; the others stay
+    Add {
+        #[command(flatten)]
+        module: ModuleArgs,
+        #[command(flatten)]
+        grant: Box<GrantArgs>,
+    },
+    /// Remove a grant
+    Remove {
+        #[command(flatten)]
+        module: ModuleArgs,
+        /// Its name
+        name: ConfigKey,
+    },
+    /// List the grants
+    List {
+        #[command(flatten)]
+        module: ModuleArgs,
+    },
+    /// Replace all grants by those in a file
+    Replace {
+        #[command(flatten)]
+        module: ModuleArgs,
+        /// A JSON list of grants; - for standard input
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct GrantArgs {
+    /// Its name, unique in the module
+    name: ConfigKey,
+    /// A host name, one with a wildcard label (*.carrier.example), or an address
+    #[arg(long)]
+    host: String,
+    /// A method; may be repeated
+    #[arg(long = "method", value_name = "METHOD", required = true)]
+    methods: Vec<String>,
+    /// A path: literal segments, {name} for any one, a final /** for any rest; may be repeated
+    #[arg(long = "path", value_name = "PATH", required = true)]
+    paths: Vec<String>,
+    /// How to connect
+    #[arg(long, value_parser = input::word::<Scheme>(&["https", "http"]), default_value = "https")]
+    scheme: Scheme,
+    /// The scheme's own port unless stated
+    #[arg(long)]
+    port: Option<u16>,
+    /// An action during which the grant holds; may be repeated; all of them unless stated
+    #[arg(long = "action", value_name = "ACTION", value_parser = input::word::<ActionKind>(ACTIONS))]
+    actions: Vec<ActionKind>,
+    /// A secret that may be placed into these requests; may be repeated
+    #[arg(long = "secret", value_name = "NAME")]
+    secrets: Vec<SecretName>,
+    /// Most requests under this grant in one call
+    #[arg(long, value_name = "N")]
+    requests: Option<u32>,
+    /// Milliseconds from dialling to the last byte of the answer
+    #[arg(long, value_name = "MS", default_value_t = 15_000)]
+    timeout_ms: u64,
+    /// The carrier changes nothing on these requests, whatever their method
+    #[arg(long)]
+    read_only: bool,
+    /// The destination is on a private network, and meant to be; takes the platform admin's token
+    #[arg(long)]
+    private_network: bool,
+}
+
+const ACTIONS: &[&str] = &[
+    "create",
+    "replenish",
+    "set-status",
+    "swap",
+    "cancel",
+    "usage-limit",
+    "other",
+];
+
+impl From<GrantArgs> for Grant {
+    fn from(args: GrantArgs) -> Self {
+        Self {
+            name: args.name,
+            scheme: args.scheme,
+            host: args.host,
+            port: args.port,
+            methods: args.methods.into_iter().collect(),
+            paths: args.paths,
+            actions: args.actions.into_iter().collect(),
+            secrets: args.secrets.into_iter().collect(),
+            requests: args.requests,
+            timeout_ms: args.timeout_ms,
+            read_only: args.read_only,
+            private_network: args.private_network,
+        }
+    }
+}
+
+pub(super) async fn run(command: Command, session: &mut Session<'_>) -> Result<(), Failure> {
+    match command {
+        Command::Add { module, grant } => {
+            let mut grants = current(&module, session).await?;
+            let grant = Grant::from(*grant);
+            if grants.iter().any(|other| other.name == grant.name) {
+                return Err(Failure::Declined(format!("there is a grant {} already", grant.name)));
+            }
+            grants.push(grant);
+            let now = session.client.put(&module.path(&["grants"]), &grants).await?;
+            session.printer.done(&now, "granted")
+        }
+        Command::Remove { module, name } => {
+            let mut grants = current(&module, session).await?;
+            let before = grants.len();
+            grants.retain(|grant| grant.name != name);
+            if grants.len() == before {
+                return Err(Failure::Declined(format!("there is no grant {name}")));
+            }
+            let now = session.client.put(&module.path(&["grants"]), &grants).await?;
+            session.printer.done(&now, "removed")
+        }
+        Command::List { module } => {
+            let found = session.client.get(&module.path(&["grants"])).await?;
+            session.printer.show(&found, |out| {
+                let grants: Vec<Grant> = read(&found)?;
+                let rows = grants.into_iter().map(row).collect();
+                let headings = ["GRANT", "DESTINATION", "METHODS", "PATHS", "ACTIONS", "SECRETS"];
+                table(out, &headings, rows, "There are no grants: the module reaches nothing.")
+            })
+        }
+        Command::Replace { module, file } => {
+            let grants = session.json_file(&file)?;
+            let now = session.client.put(&module.path(&["grants"]), &grants).await?;
+            session.printer.done(&now, "replaced")
+        }
+    }
+}
+
+fn row(grant: Grant) -> Vec<String> {
+    let port = grant.port.map(|port| format!(":{port}")).unwrap_or_default();
+    let actions: BTreeSet<String> = grant.actions.iter().map(ToString::to_string).collect();
+    let or_all = |actions: BTreeSet<String>| match actions.is_empty() {
+        true => "all".to_owned(),
+        false => Vec::from_iter(actions).join(" "),
+    };
+    vec![
+        grant.name.to_string(),
+        format!("{}://{}{port}", word(&grant.scheme), grant.host),
+        Vec::from_iter(grant.methods).join(" "),
+        grant.paths.join(" "),
+        or_all(actions),
+        grant
+            .secrets
+            .iter()
+            .map(SecretName::as_str)
+            .collect::<Vec<_>>()
+            .join(" "),
+    ]
+}
+
+async fn current(module: &ModuleArgs, session: &Session<'_>) -> Result<Vec<Grant>, Failure> {
+    read(&session.client.get(&module.path(&["grants"])).await?)
+}

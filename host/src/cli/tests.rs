@@ -1,0 +1,318 @@
+use clap::{CommandFactory, Parser};
+use serde_json::Value;
+
+use super::*;
+use crate::api::tests::world::{ADMIN, World};
+use crate::domain::tenant::Scope;
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// A gateway's admin listener on a port of this machine.
+struct Gateway {
+    world: World,
+    url: String,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+struct Ran {
+    code: u8,
+    output: String,
+    errors: String,
+}
+
+impl Gateway {
+    async fn start() -> Self {
+        let world = World::new().await;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let router = world.router.clone();
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("served") });
+        Self { world, url, server }
+    }
+
+    /// Runs a command line as the platform admin.
+    async fn run(&self, line: &str) -> Ran {
+        self.run_with(line, ADMIN, "").await
+    }
+
+    /// `{key}`, `{token}` and `{call}` are the ids of what there is.
+    async fn run_with(&self, line: &str, token: &str, input: &str) -> Ran {
+        let line = line
+            .replace("{key}", &self.world.key)
+            .replace("{token}", &self.world.token)
+            .replace("{call}", &self.world.call);
+        let words = line.split(' ').chain(["--url", &self.url, "--token", token]);
+        run(words, input, false).await
+    }
+
+    async fn json(&self, line: &str) -> Value {
+        let ran = self.run(&format!("{line} --json")).await;
+        assert_eq!((ran.code, ran.errors.as_str()), (0, ""), "{line}");
+        serde_json::from_str(&ran.output).expect("JSON")
+    }
+}
+
+async fn run(words: impl IntoIterator<Item = &str>, input: &str, input_is_typed: bool) -> Ran {
+    let words = ["patchbay"].into_iter().chain(words);
+    let arguments = Arguments::try_parse_from(words).expect("a command line");
+    let mut bytes = input.as_bytes();
+    let (mut output, mut errors) = (Vec::new(), Vec::new());
+    let mut terminal = Terminal {
+        input: &mut bytes,
+        input_is_typed,
+        output: &mut output,
+        errors: &mut errors,
+    };
+    let code = run_on(arguments.command, Arguments::command(), &mut terminal).await;
+    Ran {
+        code,
+        output: String::from_utf8(output).expect("text"),
+        errors: String::from_utf8(errors).expect("text"),
+    }
+}
+
+#[test]
+fn the_command_line_is_well_formed() {
+    Arguments::command().debug_assert();
+}
+
+#[tokio::test]
+async fn every_command_works_for_people_and_for_programs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.display().to_string()
+    };
+    let component = file("three.wasm", "good three");
+    let config = file("config.json", r#"{"region": "north"}"#);
+    let grants = file(
+        "grants.json",
+        r#"[{"name": "x", "host": "x.example", "methods": ["GET"], "paths": ["/"]}]"#,
+    );
+    let secret = file("secret", "hunter2\n");
+    let upload = format!("version upload acme sim {component} --activate");
+    let replace_config = format!("config replace acme sim {config}");
+    let replace_grants = format!("grant replace acme sim {grants}");
+    let set_secret = format!("secret set acme sim new --from-file {secret}");
+    let add_key = format!("key add acme --label x --from-file {secret}");
+    let rows = [
+        ("tenant create fresh --title Fresh", "tenant fresh made"),
+        ("tenant list", "acme"),
+        ("tenant show acme", "tenant  acme"),
+        ("tenant delete other", "tenant other removed"),
+        ("module create acme new", "/m/acme/new"),
+        ("module list acme", "sim"),
+        ("module show acme sim", "active version  1"),
+        ("module suspend acme sim", "suspended"),
+        ("module resume acme sim", "takes events again"),
+        ("module limits acme sim --cpu-ms 50", "limits changed"),
+        (&upload, "exports  handler"),
+        ("version list acme sim", "active"),
+        ("version activate acme sim 2", "version 2 serves"),
+        ("config set acme sim url=https://a=b plan=", "set"),
+        ("config unset acme sim region", "removed"),
+        ("config list acme sim", "west"),
+        (&replace_config, "replaced"),
+        (
+            "grant add acme sim lab --host 10.0.0.1 --method GET --path /** --private-network --action swap --secret new",
+            "granted",
+        ),
+        ("grant remove acme sim carrier", "removed"),
+        ("grant list acme sim", "https://api.carrier.example"),
+        (&replace_grants, "replaced"),
+        (&set_secret, "secret new set"),
+        ("secret remove acme sim carrier-token", "removed"),
+        ("secret list acme sim", "carrier-token"),
+        (&add_key, "is accepted"),
+        ("key list acme", "reseller"),
+        ("key remove acme {key}", "not accepted any more"),
+        ("token create acme --scope read,deploy", "shown only once"),
+        ("token list acme", "read"),
+        ("token revoke acme {token}", "works no more"),
+        ("call list acme --module sim --limit 5", "Order/Create"),
+        ("call show acme {call}", "SUCCESS  Y"),
+    ];
+    for (line, said) in rows {
+        // Each begins with the same things there.
+        let gateway = Gateway::start().await;
+        let said = if line.starts_with("version list") {
+            "active"
+        } else {
+            said
+        };
+        let people = gateway.run(line).await;
+        assert_eq!((people.code, people.errors.as_str()), (0, ""), "{line}");
+        assert!(people.output.contains(said), "{line}: {}", people.output);
+
+        let gateway = Gateway::start().await;
+        let programs = gateway.run(&format!("{line} --json")).await;
+        assert_eq!((programs.code, programs.errors.as_str()), (0, ""), "{line}");
+        let gone = ["delete", "revoke", "key remove", "secret remove"];
+        if gone.iter().any(|word| line.contains(word)) {
+            assert_eq!(programs.output, "", "{line}");
+        } else {
+            serde_json::from_str::<Value>(&programs.output).expect(line);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_set_one_by_one_keeps_the_rest() {
+    let gateway = Gateway::start().await;
+    gateway.json("config set acme sim plan=gold").await;
+    let config = gateway.json("config list acme sim").await;
+    assert_eq!(config, serde_json::json!({"plan": "gold", "region": "west"}));
+    gateway
+        .json("grant add acme sim second --host b.example --method POST --path /v1/{id} --requests 3")
+        .await;
+    let grants = gateway.json("grant list acme sim").await;
+    assert_eq!(grants[0]["name"], "carrier");
+    assert_eq!(
+        (&grants[1]["name"], &grants[1]["requests"]),
+        (&"second".into(), &3.into())
+    );
+
+    gateway.json("module limits acme sim --cpu-ms 50").await;
+    gateway.json("module suspend acme sim").await;
+    let module = gateway.json("module limits acme sim --requests 3").await;
+    assert_eq!(module["status"], "suspended");
+    assert_eq!(module["active"], 1);
+    assert_eq!(
+        (&module["limits"]["cpu_ms"], &module["limits"]["requests"]),
+        (&50.into(), &3.into())
+    );
+}
+
+#[tokio::test]
+async fn a_secret_is_read_from_where_it_was_said_without_its_line_break() {
+    let gateway = Gateway::start().await;
+    let ran = gateway
+        .run_with("secret set acme sim token", ADMIN, "hunter2\r\n")
+        .await;
+    assert_eq!(ran.code, 0, "{}", ran.errors);
+    let serving = gateway.world.table.serving("acme", "sim").expect("serving");
+    let token = serving
+        .settings
+        .secrets
+        .iter()
+        .find(|(name, _)| name.as_str() == "token");
+    assert_eq!(token.map(|(_, secret)| secret.expose()), Some("hunter2"));
+
+    // Cargo sets this one for every test.
+    let line = "secret set acme sim version --value-env CARGO_PKG_VERSION";
+    assert_eq!(gateway.run(line).await.code, 0);
+    let serving = gateway.world.table.serving("acme", "sim").expect("serving");
+    let version = serving
+        .settings
+        .secrets
+        .iter()
+        .find(|(name, _)| name.as_str() == "version");
+    assert_eq!(
+        version.map(|(_, secret)| secret.expose()),
+        Some(env!("CARGO_PKG_VERSION"))
+    );
+
+    let words = [
+        "secret",
+        "set",
+        "acme",
+        "sim",
+        "x",
+        "--token",
+        ADMIN,
+        "--url",
+        &gateway.url,
+    ];
+    let typed = run(words, "", true).await;
+    assert_eq!(typed.code, 2);
+    assert!(typed.errors.contains("pipe the value in"), "{}", typed.errors);
+}
+
+#[tokio::test]
+async fn exit_codes_say_what_kind_of_failure_it_was() {
+    let gateway = Gateway::start().await;
+    let unknown = gateway.run("module show acme none").await;
+    assert_eq!((unknown.code, unknown.output.as_str()), (1, ""));
+    assert_eq!(
+        unknown.errors,
+        "patchbay: No such module: Tenant acme has no module none. Make it with PUT on its URL.\n"
+    );
+    let token = gateway.world.token("acme", &[Scope::Read]).await;
+    let forbidden = gateway.run_with("module delete acme sim", &token, "").await;
+    assert_eq!(forbidden.code, 1);
+    assert!(forbidden.errors.contains("the scope deploy"), "{}", forbidden.errors);
+    let wrong = gateway.run_with("tenant list", "wrong", "").await;
+    assert_eq!(wrong.code, 1);
+    for there in ["tenant create acme", "module create acme sim"] {
+        let ran = gateway.run(there).await;
+        assert_eq!(ran.code, 1, "{there}");
+        assert!(ran.errors.contains("is there already"), "{}", ran.errors);
+    }
+    for usage in [
+        "version activate acme sim latest",
+        "config replace acme sim /nowhere.json",
+    ] {
+        assert_eq!(gateway.run(usage).await.code, 2, "{usage}");
+    }
+    // A port that was free just now, and that nobody listens on.
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", free.local_addr().expect("an address"));
+    drop(free);
+    let ran = run(["tenant", "list", "--token", ADMIN, "--url", &url], "", false).await;
+    assert_eq!(ran.code, 3);
+    assert!(
+        ran.errors.contains("cannot reach the gateway at http://127.0.0.1"),
+        "{}",
+        ran.errors
+    );
+}
+
+#[tokio::test]
+async fn a_token_file_goes_before_a_token() {
+    let gateway = Gateway::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("token");
+    std::fs::write(&path, format!("{ADMIN}\n")).expect("written");
+    let line = format!("tenant list --token-file {}", path.display());
+    assert_eq!(gateway.run_with(&line, "wrong", "").await.code, 0);
+}
+
+#[test]
+fn wrong_command_lines_are_refused_before_anything_is_sent() {
+    for line in [
+        "tenant",
+        "tenant show Acme",
+        "tenant show ..",
+        "module limits acme sim",
+        "config set acme sim novalue",
+        "token create acme --scope root",
+        "token create acme",
+        "call show acme ..",
+        "call list acme --outcome great",
+        "secret set acme sim x --from-file a --value-env B",
+    ] {
+        let words = ["patchbay"].into_iter().chain(line.split(' '));
+        let error = Arguments::try_parse_from(words).expect_err(line);
+        assert_eq!(error.exit_code(), 2, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn completion_scripts_know_the_commands() {
+    let ran = run(["completion", "bash"], "", false).await;
+    assert_eq!(ran.code, 0);
+    for word in ["_patchbay", "tenant", "--token-file"] {
+        assert!(ran.output.contains(word), "{word}");
+    }
+}
