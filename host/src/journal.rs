@@ -8,6 +8,7 @@ mod entry;
 mod lines;
 mod mask;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::call::{BODIES_BYTES_KEPT, BODY_BYTES_KEPT, CallLog};
 use crate::domain::call::{CallId, CallRecord, Outcome};
-use crate::domain::name::{ModuleName, TenantName};
+use crate::domain::name::{ModuleName, SecretName, TenantName};
 use crate::domain::secret::Secret;
 use crate::storage::{Ends, Log, StorageError};
 
@@ -58,7 +59,7 @@ pub struct NewCall<'a> {
     /// Bytes of log lines to keep.
     pub log_bytes: u64,
     /// The module's own secrets, to be masked where a carrier echoes them.
-    pub secrets: &'a [Secret],
+    pub secrets: &'a BTreeMap<SecretName, Secret>,
 }
 
 /// Which calls to list. What is not stated is not asked for.

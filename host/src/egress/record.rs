@@ -31,7 +31,7 @@ pub struct Started<'a> {
 
 /// The recorder's own name for an exchange within its call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ExchangeNumber(pub u32);
+pub struct ExchangeNumber(pub usize);
 
 /// How an exchange ended.
 #[derive(Debug)]

@@ -58,20 +58,11 @@ struct State {
     lines: Vec<u8>,
     /// How many bytes of them are durable.
     durable: usize,
-    /// By number.
-    exchanges: Vec<Progress>,
+    /// How many there were.
+    exchanges: usize,
     bodies_left: usize,
     log: Lines,
     finished: bool,
-}
-
-/// What is known of an exchange without looking at its record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Progress {
-    /// Nothing can have changed at the carrier.
-    Harmless,
-    /// It may have left.
-    MayHaveLeft,
 }
 
 impl CallLog {
@@ -88,7 +79,7 @@ impl CallLog {
                 masker: Masker::new(call.secrets),
                 lines: Vec::new(),
                 durable: 0,
-                exchanges: Vec::new(),
+                exchanges: 0,
                 bodies_left: BODIES_BYTES_KEPT,
                 log: Lines::new(call.log_bytes),
                 finished: false,
@@ -112,8 +103,10 @@ impl CallLog {
         }
     }
 
-    /// Notes a request that is about to leave, and gives its number for [`Self::exchange_ended`]. Durable before it
-    /// returns, together with everything that came before. The body may be whole.
+    /// Notes a request and gives its number for [`Self::exchange_ended`]. The body may be whole.
+    ///
+    /// One that a grant lets out is durable before this returns, together with everything that came before. One without a
+    /// grant is not about to leave, and is kept along with what is next made durable.
     ///
     /// # Errors
     /// When it could not be kept, or the call has ended: then the request must not leave.
@@ -124,27 +117,15 @@ impl CallLog {
         request: &RecordedRequest,
         started: Timestamp,
     ) -> Result<usize, JournalError> {
-        let progress = if read_only {
-            Progress::Harmless
-        } else {
-            Progress::MayHaveLeft
-        };
-        let number = self.state().start(grant, read_only, request, started, progress)?;
-        if let Err(error) = self.write().await {
+        let number = self.state().start(grant, read_only, request, started)?;
+        if grant.is_some()
+            && let Err(error) = self.write().await
+        {
             let reason = "the request was held back, because it could not be recorded".to_owned();
             self.state().end(number, 0, &ExchangeEnd::NotSent { reason });
             return Err(error);
         }
         Ok(number)
-    }
-
-    /// Notes a request that no grant allows. Nothing leaves, so nothing has to be durable.
-    pub fn exchange_denied(&self, read_only: bool, request: &RecordedRequest, started: Timestamp, reason: &str) {
-        let mut state = self.state();
-        if let Ok(number) = state.start(None, read_only, request, started, Progress::Harmless) {
-            let reason = reason.to_owned();
-            state.end(number, 0, &ExchangeEnd::Denied { reason });
-        }
     }
 
     /// Notes how an exchange ended, `micros` after it started. It is kept along with what is next made durable.
@@ -153,12 +134,6 @@ impl CallLog {
     /// with its true size in `body_bytes`.
     pub fn exchange_ended(&self, number: usize, micros: u64, end: &ExchangeEnd) {
         self.state().end(number, micros, end);
-    }
-
-    /// Whether something may have been changed at a carrier: a request that was not read-only may have left.
-    #[must_use]
-    pub fn may_have_changed(&self) -> bool {
-        self.state().exchanges.contains(&Progress::MayHaveLeft)
     }
 
     /// Adds a line that the module logged, `level` being one of [`LogLine::level`]. Past the call's limit lines are
@@ -269,7 +244,6 @@ impl State {
         read_only: bool,
         request: &RecordedRequest,
         started: Timestamp,
-        progress: Progress,
     ) -> Result<usize, JournalError> {
         if self.finished {
             return Err(JournalError::Ended);
@@ -287,16 +261,13 @@ impl State {
             started,
         };
         self.add(&Entry::Started(started));
-        self.exchanges.push(progress);
-        Ok(self.exchanges.len() - 1)
+        self.exchanges += 1;
+        Ok(self.exchanges - 1)
     }
 
     fn end(&mut self, exchange: usize, micros: u64, end: &ExchangeEnd) {
-        let Some(progress) = self.exchanges.get_mut(exchange).filter(|_| !self.finished) else {
+        if self.finished || exchange >= self.exchanges {
             return;
-        };
-        if matches!(end, ExchangeEnd::Denied { .. } | ExchangeEnd::NotSent { .. }) {
-            *progress = Progress::Harmless;
         }
         let end = match end {
             ExchangeEnd::Answered { response } => ExchangeEnd::Answered {
@@ -335,7 +306,7 @@ impl State {
                 memory_bytes,
                 log_bytes: self.log.bytes(),
                 log_lines_dropped: self.log.dropped(),
-                requests: u32::try_from(self.exchanges.len()).unwrap_or(u32::MAX),
+                requests: u32::try_from(self.exchanges).unwrap_or(u32::MAX),
             },
         };
         self.add(&Entry::Answered(answered));

@@ -17,7 +17,7 @@ mod fields;
 mod view;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
@@ -52,9 +52,9 @@ pub(super) struct Masker {
 
 impl Masker {
     /// Knows the module's own secrets.
-    pub(super) fn new(secrets: &[Secret]) -> Self {
+    pub(super) fn new(secrets: &BTreeMap<SecretName, Secret>) -> Self {
         let mut masker = Self::default();
-        secrets.iter().for_each(|secret| masker.learn(secret.expose()));
+        secrets.values().for_each(|secret| masker.learn(secret.expose()));
         masker
     }
 

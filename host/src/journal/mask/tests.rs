@@ -5,12 +5,12 @@ use serde_json::json;
 use super::*;
 
 fn knowing(values: &[&str]) -> Masker {
-    Masker::new(
-        &values
-            .iter()
-            .map(|value| Secret::new((*value).to_owned()))
-            .collect::<Vec<_>>(),
-    )
+    let name = |number: usize| SecretName::parse(&format!("own-{number}")).expect("a name");
+    let own = values
+        .iter()
+        .enumerate()
+        .map(|(number, value)| (name(number), Secret::new((*value).to_owned())));
+    Masker::new(&own.collect())
 }
 
 #[test]

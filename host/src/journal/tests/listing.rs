@@ -51,7 +51,7 @@ async fn a_listing_shows_only_what_matches(stores: Stores) {
     let running = begin(&stores, 30);
     running.event("Order/Swap", &order("3"));
     running
-        .exchange_started(None, false, &request(), second(31))
+        .exchange_started(Some("api"), false, &request(), second(31))
         .await
         .expect("kept");
 

@@ -128,7 +128,7 @@ async fn say_everything(call: &CallLog, secrets: &[Canary], ways: &[Spell]) {
             .exchange_started(Some("api"), false, &request, second(1))
             .await
             .expect("kept");
-        call.exchange_denied(false, &request, second(1), &spelled(5));
+        denied(call, &request, &spelled(5)).await;
         let response = RecordedResponse {
             status: 400,
             headers: vec![("x-echo".into(), spelled(6)), ("set-cookie".into(), spelled(7))],
@@ -142,7 +142,7 @@ async fn say_everything(call: &CallLog, secrets: &[Canary], ways: &[Spell]) {
         call.exchange_ended(index, 5, &ExchangeEnd::Answered { response });
         for reason in [spelled(9), spelled(10)] {
             let index = call
-                .exchange_started(None, true, &super::request(), second(1))
+                .exchange_started(Some("api"), true, &super::request(), second(1))
                 .await
                 .expect("kept");
             let end = match number % 2 {
@@ -168,7 +168,11 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
             let stores = Memory::stores();
-            let own: Vec<_> = secrets[7..9].iter().map(|secret| Secret::new(secret.whole.clone())).collect();
+            let own = secrets[7..9].iter().enumerate().map(|(number, secret)| {
+                let name = SecretName::parse(&format!("own-{number}")).expect("a name");
+                (name, Secret::new(secret.whole.clone()))
+            });
+            let own = own.collect();
             let acme = tenant("acme");
             let call = Journal::new(stores.log.clone()).begin(NewCall {
                 tenant: &acme,
