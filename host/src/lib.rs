@@ -8,12 +8,26 @@ pub mod vault;
 
 pub mod storage;
 
-pub mod egress;
-pub mod journal;
 pub mod telecloud;
+
+pub mod egress;
+
+pub mod sandbox;
+
+pub mod journal;
 
 pub mod registry;
 
+pub mod gateway;
+
 pub mod api;
 
+pub mod public;
+
+pub mod server;
+
+pub mod config;
+
 pub mod cli;
+
+pub mod app;

@@ -1,1 +1,77 @@
-fn main() {}
+//! Arguments, then settings, then run.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use patchbay::app::App;
+use patchbay::cli;
+use patchbay::config::{Config, LogFormat, Settings};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Hosts TeleCloud modules as sandboxed WebAssembly components.
+#[derive(Parser)]
+#[command(version, propagate_version = true, after_help = cli::EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Run the gateway
+    Serve(Settings),
+    #[command(flatten)]
+    Client(cli::Command),
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Serve(settings) => serve(settings),
+        Command::Client(command) => cli::run::<Arguments>(command),
+    }
+}
+
+fn serve(settings: Settings) -> ExitCode {
+    let outcome = settings
+        .resolve(std::env::vars())
+        .map_err(|error| error.to_string())
+        .and_then(|config| {
+            start_logging(&config);
+            tokio::runtime::Runtime::new()
+                .map_err(|error| error.to_string())?
+                .block_on(run(config))
+        });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            use std::io::Write;
+            // There may be no log yet, and nobody to tell if this fails.
+            let _ = writeln!(std::io::stderr(), "patchbay: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start_logging(config: &Config) {
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(&config.log))
+        .with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().flatten_event(true).init(),
+    }
+}
+
+async fn run(config: Config) -> Result<(), String> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+    let app = App::start(config).await.map_err(|error| error.to_string())?;
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
+    }
+    app.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}

@@ -15,6 +15,9 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::domain::secret::Secret;
 
+/// Length of a tag that [`Vault::tag`] makes.
+pub const TAG_BYTES: usize = 32;
+
 const NONCE_BYTES: usize = 24;
 
 /// Why there is no vault, or why it would not open something.
@@ -148,10 +151,12 @@ impl Vault {
         a.ct_eq(b).into()
     }
 
-    /// A tag over the bytes of a file of our own making.
+    /// A tag over the name and the bytes of a file of our own making. Made twice for the same file, it is the same.
     #[must_use]
-    pub fn tag(&self, bytes: &[u8]) -> [u8; 32] {
-        *blake3::keyed_hash(&self.authenticate, bytes).as_bytes()
+    pub fn tag(&self, name: &str, bytes: &[u8]) -> [u8; TAG_BYTES] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.authenticate);
+        hasher.update(blake3::hash(name.as_bytes()).as_bytes()).update(bytes);
+        *hasher.finalize().as_bytes()
     }
 
     /// A new bearer token: 256 random bits, as `pb_` and 64 hexadecimal digits.

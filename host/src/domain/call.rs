@@ -43,6 +43,22 @@ pub enum Outcome {
     Running,
 }
 
+impl fmt::Display for Outcome {
+    /// As in JSON.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Done => "done",
+            Self::Pending => "pending",
+            Self::Rejected => "rejected",
+            Self::Unreachable => "unreachable",
+            Self::Unknown => "unknown",
+            Self::Refused => "refused",
+            Self::Faulted => "faulted",
+            Self::Running => "running",
+        })
+    }
+}
+
 /// The event as it is recorded, masked.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RecordedEvent {

@@ -6,15 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::domain::module::Digest;
+use crate::sandbox::{PrepareError, Prepared, Sandbox};
 
-/// What was found in an uploaded component.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inspection {
-    /// Interfaces of patchbay:module that it exports.
-    pub exports: Vec<String>,
-    /// Interfaces that it imports.
-    pub imports: Vec<String>,
-}
+pub use crate::sandbox::Inspection;
 
 /// Why a component was not checked or prepared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,4 +35,24 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Compiles a component that was checked before, or loads what was compiled then.
     async fn prepare(&self, digest: Digest, component: Bytes) -> Result<Arc<Self::Prepared>, EngineError>;
+}
+
+#[async_trait]
+impl Engine for Arc<Sandbox> {
+    type Prepared = Prepared;
+
+    async fn check(&self, component: Bytes) -> Result<Inspection, EngineError> {
+        let inspected = tokio::task::spawn_blocking(move || Sandbox::inspect(&component)).await;
+        let inspected = inspected.map_err(|error| EngineError::Failed(error.to_string()))?;
+        inspected.map_err(|refused| EngineError::Refused(refused.to_string()))
+    }
+
+    async fn prepare(&self, digest: Digest, component: Bytes) -> Result<Arc<Prepared>, EngineError> {
+        Sandbox::prepare(self, &digest, component)
+            .await
+            .map_err(|error| match error {
+                PrepareError::Refused(refused) => EngineError::Refused(refused.to_string()),
+                PrepareError::Failed(why) => EngineError::Failed(why),
+            })
+    }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::error::RegistryError;
 use super::table::{Keys, Settings};
 use crate::domain::grant::Grant;
@@ -19,7 +21,12 @@ pub(super) struct TenantState {
     pub(super) keys: Vec<TelecloudKey>,
     pub(super) tokens: Vec<Token>,
     pub(super) modules: BTreeMap<ModuleName, ModuleState>,
+    /// Permits for connections to carriers, for all of the tenant's calls together.
+    connections: Arc<Semaphore>,
 }
+
+/// Connections to carriers that one tenant's calls may have open at once. Carriers allow their customers tens.
+const CONNECTIONS_PER_TENANT: usize = 32;
 
 /// A module and all that is its. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -41,6 +48,7 @@ impl TenantState {
             keys: Vec::new(),
             tokens: Vec::new(),
             modules: BTreeMap::new(),
+            connections: Arc::new(Semaphore::new(CONNECTIONS_PER_TENANT)),
         }
     }
 
@@ -73,6 +81,7 @@ impl TenantState {
             config: Arc::clone(&state.config),
             policy: Arc::clone(&state.policy),
             secrets: Arc::clone(&state.secrets),
+            connections: Arc::clone(&self.connections),
         };
         self.modules.values().map(settings).collect()
     }

@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 
 use super::engine::{Engine, EngineError, Inspection};
 use crate::domain::limits::Limits;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub policy: Arc<Policy>,
     /// What may be placed into its requests.
     pub secrets: Arc<BTreeMap<SecretName, Secret>>,
+    /// Permits for connections to carriers, which all of its tenant's calls share.
+    pub connections: Arc<Semaphore>,
 }
 
 /// A module as it serves now.

@@ -1,0 +1,380 @@
+//! How the gateway is set up: flags, `PATCHBAY_*` variables, a file, defaults; in this order, the first that speaks wins.
+//!
+//! Everything is checked here, once, before anything starts. Each area has its own settings; this composes them.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::ValueEnum;
+use serde::Deserialize;
+
+use crate::domain::secret::Secret;
+use crate::{public, sandbox, server};
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line, for collectors.
+    Json,
+}
+
+/// What can be set. A flag `--data-dir` is the variable `PATCHBAY_DATA_DIR` and the file's key `data_dir`.
+#[derive(Debug, Default, clap::Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// TOML file with any of the settings below, under their names with underscores
+    #[arg(long, env = "PATCHBAY_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// Folder for everything that is kept [default: patchbay-data]
+    #[arg(long, env = "PATCHBAY_DATA_DIR", value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+    /// File with the key that secrets are sealed with; made if missing; keep it and back it up apart from the data
+    /// [default: the data folder's name with .key]
+    #[arg(long, env = "PATCHBAY_KEY_FILE", value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Where TeleCloud posts to; put a TLS proxy in front of it [default: 127.0.0.1:8080]
+    #[arg(long, env = "PATCHBAY_PUBLIC_LISTEN", value_name = "ADDRESS:PORT")]
+    pub public_listen: Option<SocketAddr>,
+    /// Where the admin API is served; never the public address [default: 127.0.0.1:8081]
+    #[arg(long, env = "PATCHBAY_ADMIN_LISTEN", value_name = "ADDRESS:PORT")]
+    pub admin_listen: Option<SocketAddr>,
+    /// What is logged, as in RUST_LOG: a level, or targets with levels [default: info]
+    #[arg(long, env = "PATCHBAY_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+    /// How log lines look [default: text]
+    #[arg(long, env = "PATCHBAY_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// Calls that run at once; more wait for their turn until their deadline [default: 64]
+    #[arg(long, env = "PATCHBAY_CONCURRENT_CALLS", value_name = "COUNT")]
+    pub concurrent_calls: Option<u32>,
+    /// Connections at once to each listener [default: 1024]
+    #[arg(long, env = "PATCHBAY_CONNECTIONS", value_name = "COUNT")]
+    pub connections: Option<usize>,
+    /// Largest body that TeleCloud may post, in bytes [default: 1048576]
+    #[arg(long, env = "PATCHBAY_BODY_BYTES", value_name = "BYTES")]
+    pub body_bytes: Option<usize>,
+    /// Largest component that may be uploaded, in bytes [default: 67108864]
+    #[arg(long, env = "PATCHBAY_UPLOAD_BYTES", value_name = "BYTES")]
+    pub upload_bytes: Option<usize>,
+    /// Seconds that calls under way may take after SIGTERM [default: 25]
+    #[arg(long, env = "PATCHBAY_DRAIN_SECONDS", value_name = "SECONDS")]
+    pub drain_seconds: Option<u64>,
+}
+
+/// Variables that are no settings of the gateway but are read by it or by its command line.
+const OTHER_VARIABLES: [&str; 3] = ["PATCHBAY_ADMIN_TOKEN", "PATCHBAY_URL", "PATCHBAY_TOKEN"];
+
+/// Components that honest toolchains make are up to 25 MB.
+const UPLOAD_BYTES: usize = 64 << 20;
+
+/// A pool slot reserves address space and takes memory once it was used; 64 calls at once are some 1,000 a second where a
+/// carrier answers in 60 ms.
+const CONCURRENT_CALLS: u32 = 64;
+
+/// Everything, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Folder for everything that is kept.
+    pub data_dir: PathBuf,
+    /// The root key's file.
+    pub key_file: PathBuf,
+    /// Where TeleCloud posts to.
+    pub public_listen: SocketAddr,
+    /// Where the admin API is served.
+    pub admin_listen: SocketAddr,
+    /// Filter of log lines.
+    pub log: String,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// Bounds of both listeners.
+    pub server: server::Limits,
+    /// Bounds on what TeleCloud posts.
+    pub public: public::Limits,
+    /// Largest component that may be uploaded, in bytes.
+    pub upload_bytes: usize,
+    /// The sandbox's own settings.
+    pub sandbox: sandbox::Config,
+    /// The platform admin's token, when the environment sets it.
+    pub admin_token: Option<Secret>,
+}
+
+/// What is wrong with a setting, by its key.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("config: {path}: {source}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not TOML, or has a key that is none or a value that does not fit.
+    #[error("config: {path}: {message}")]
+    Syntax {
+        /// Which file.
+        path: PathBuf,
+        /// What the parser said, with the place and the key.
+        message: String,
+    },
+    /// A value is out of range or does not go with another.
+    #[error("{key}: {why}")]
+    Value {
+        /// The key as in the file.
+        key: &'static str,
+        /// What is right.
+        why: String,
+    },
+    /// A variable that looks like a setting and is none.
+    #[error("{variable}: there is no such setting; `patchbay serve --help` lists them")]
+    Variable {
+        /// Its name.
+        variable: String,
+    },
+}
+
+impl Settings {
+    /// Completes the flags and variables from the file and the defaults, and checks everything.
+    ///
+    /// `environment` has the process's variables.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, by its key.
+    pub fn resolve(self, environment: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
+        let mut admin_token = None;
+        for (variable, value) in environment {
+            if variable == "PATCHBAY_ADMIN_TOKEN" {
+                admin_token = Some(Secret::new(value));
+            } else if variable.starts_with("PATCHBAY_") && !is_known(&variable) {
+                return Err(ConfigError::Variable { variable });
+            }
+        }
+        let file = self.config.as_deref().map(read).transpose()?.unwrap_or_default();
+        self.or(file).check(admin_token)
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self {
+            config: self.config,
+            data_dir: self.data_dir.or(other.data_dir),
+            key_file: self.key_file.or(other.key_file),
+            public_listen: self.public_listen.or(other.public_listen),
+            admin_listen: self.admin_listen.or(other.admin_listen),
+            log: self.log.or(other.log),
+            log_format: self.log_format.or(other.log_format),
+            concurrent_calls: self.concurrent_calls.or(other.concurrent_calls),
+            connections: self.connections.or(other.connections),
+            body_bytes: self.body_bytes.or(other.body_bytes),
+            upload_bytes: self.upload_bytes.or(other.upload_bytes),
+            drain_seconds: self.drain_seconds.or(other.drain_seconds),
+        }
+    }
+
+    fn check(self, admin_token: Option<Secret>) -> Result<Config, ConfigError> {
+        let data_dir = self.data_dir.unwrap_or_else(|| "patchbay-data".into());
+        let key_file = self.key_file.unwrap_or_else(|| {
+            let mut name = data_dir.as_os_str().to_owned();
+            name.push(".key");
+            name.into()
+        });
+        let bad = |key, why: &str| {
+            Err(ConfigError::Value {
+                key,
+                why: why.to_owned(),
+            })
+        };
+        if key_file.starts_with(&data_dir) {
+            return bad(
+                "key_file",
+                "it must be outside of data_dir, or a copy of the data would hold its own key",
+            );
+        }
+        let public_listen = self.public_listen.unwrap_or_else(|| ([127, 0, 0, 1], 8080).into());
+        let admin_listen = self.admin_listen.unwrap_or_else(|| ([127, 0, 0, 1], 8081).into());
+        if public_listen == admin_listen && public_listen.port() != 0 {
+            return bad(
+                "admin_listen",
+                "it must differ from public_listen: the admin API is never public",
+            );
+        }
+        if admin_token.as_ref().is_some_and(|token| token.expose().len() < 32) {
+            return bad(
+                "PATCHBAY_ADMIN_TOKEN",
+                "it must have 32 characters or more; try `openssl rand -hex 32`",
+            );
+        }
+        let log = self.log.unwrap_or_else(|| "info".to_owned());
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&log) {
+            return Err(ConfigError::Value {
+                key: "log",
+                why: error.to_string(),
+            });
+        }
+        let sandbox = sandbox::Config {
+            concurrent_calls: within(
+                "concurrent_calls",
+                self.concurrent_calls.unwrap_or(CONCURRENT_CALLS),
+                1,
+                1000,
+            )?,
+            artifacts: data_dir.join("compiled"),
+        };
+        let standard = server::Limits::default();
+        let server = server::Limits {
+            connections: within(
+                "connections",
+                self.connections.unwrap_or(standard.connections),
+                1,
+                100_000,
+            )?,
+            drain: match self.drain_seconds {
+                Some(seconds) => Duration::from_secs(within("drain_seconds", seconds, 0, 600)?),
+                None => standard.drain,
+            },
+            ..standard
+        };
+        let standard = public::Limits::default();
+        let body_bytes = self.body_bytes.unwrap_or(standard.body_bytes);
+        let public = public::Limits {
+            body_bytes: within("body_bytes", body_bytes, 1 << 10, 64 << 20)?,
+            ..standard
+        };
+        let upload_bytes = within(
+            "upload_bytes",
+            self.upload_bytes.unwrap_or(UPLOAD_BYTES),
+            1 << 10,
+            1 << 30,
+        )?;
+        Ok(Config {
+            data_dir,
+            key_file,
+            public_listen,
+            admin_listen,
+            log,
+            log_format: self.log_format.unwrap_or_default(),
+            server,
+            public,
+            upload_bytes,
+            sandbox,
+            admin_token,
+        })
+    }
+}
+
+fn within<T: Copy + PartialOrd + std::fmt::Display>(
+    key: &'static str,
+    given: T,
+    least: T,
+    most: T,
+) -> Result<T, ConfigError> {
+    if given < least || given > most {
+        return Err(ConfigError::Value {
+            key,
+            why: format!("it must be {least} to {most}, and {given} is not"),
+        });
+    }
+    Ok(given)
+}
+
+fn read(path: &Path) -> Result<Settings, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    toml::from_str(&text).map_err(|error| ConfigError::Syntax {
+        path: path.to_owned(),
+        message: error.to_string(),
+    })
+}
+
+fn is_known(variable: &str) -> bool {
+    OTHER_VARIABLES.contains(&variable)
+        || <Settings as clap::Args>::augment_args(clap::Command::new(""))
+            .get_arguments()
+            .any(|argument| argument.get_env().is_some_and(|name| name == variable))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(file: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("patchbay.toml");
+        std::fs::write(&path, file).expect("written");
+        let variables = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Settings {
+            config: Some(path),
+            concurrent_calls: Some(7),
+            ..Settings::default()
+        }
+        .resolve(variables)
+    }
+
+    #[test]
+    fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
+        let config = resolve("concurrent_calls = 9\nconnections = 11\n", &[]).expect("all is right");
+        assert_eq!(config.sandbox.concurrent_calls, 7);
+        assert_eq!(config.server.connections, 11);
+        assert_eq!(config.upload_bytes, UPLOAD_BYTES);
+        assert_eq!(config.key_file, Path::new("patchbay-data.key"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_its_key() {
+        for (file, variables, expected) in [
+            ("colour = 1", &[][..], "unknown field `colour`"),
+            ("connections = \"many\"", &[], "connections"),
+            ("public_listen = \"nowhere\"", &[], "public_listen"),
+            (
+                "connections = 0",
+                &[],
+                "connections: it must be 1 to 100000, and 0 is not",
+            ),
+            ("log = \"a=b=c\"", &[], "log: "),
+            (
+                "data_dir = \"d\"\nkey_file = \"d/key\"",
+                &[],
+                "key_file: it must be outside of data_dir",
+            ),
+            (
+                "admin_listen = \"127.0.0.1:8080\"",
+                &[],
+                "admin_listen: it must differ from public_listen",
+            ),
+            (
+                "",
+                &[("PATCHBAY_DATADIR", "x")],
+                "PATCHBAY_DATADIR: there is no such setting",
+            ),
+            (
+                "",
+                &[("PATCHBAY_ADMIN_TOKEN", "short")],
+                "PATCHBAY_ADMIN_TOKEN: it must have 32 characters",
+            ),
+        ] {
+            let error = resolve(file, variables).expect_err("it is refused").to_string();
+            assert!(error.contains(expected), "{file:?} {variables:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_admin_token_comes_from_the_environment_and_is_not_printed() {
+        let token = "0123456789abcdef0123456789abcdef";
+        let config = resolve(
+            "",
+            &[("PATCHBAY_ADMIN_TOKEN", token), ("PATCHBAY_URL", "x"), ("HOME", "/")],
+        )
+        .expect("right");
+        assert_eq!(config.admin_token.as_ref().map(Secret::expose), Some(token));
+        assert!(!format!("{config:?}").contains(token));
+    }
+}

@@ -1,0 +1,283 @@
+//! The use case: an order event comes in, its module runs, an answer goes back, and all of it is on record.
+
+mod recorder;
+mod verdict;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+use ulid::Ulid;
+
+use crate::domain::answer::Reply;
+use crate::domain::call::{CallId, Usage};
+use crate::domain::event::Event;
+use crate::domain::module::ModuleStatus;
+use crate::domain::secret::Secret;
+use crate::egress::{Door, Passage, Spent, secrets};
+use crate::journal::{CallLog, Journal, NewCall};
+use crate::registry::{Serving, ServingVersion, Table};
+use crate::sandbox::{Invocation, Prepared, Ran, Sandbox};
+use crate::telecloud::decode::{self, DecodeLimits, Kind};
+use crate::vault::Vault;
+use recorder::Witness;
+use verdict::{Verdict, verdict};
+
+/// No tenant of that name, or no module of that name: the two are not told apart.
+pub const UNKNOWN_MODULE: &str = "Module Error: there is no module at this URL. Check the module's URL in TeleCloud.";
+const SUSPENDED: &str = "Module Error: this module is suspended. Ask its operator to resume it.";
+const NO_VERSION: &str = "Module Error: this module has no active version. Ask the integrator to activate one.";
+const WRONG_KEY: &str = "Module authentication failed";
+const MISSING_SERVICE: &str = "Missing SERVICE";
+const PLACEHOLDER: &str = "The order could not be taken: a field holds the placeholder of a secret";
+const STOPPED: &str = "Module Error: the gateway failed. Ask its operator to look at the call.";
+
+/// A body that did not arrive whole.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Unreadable {
+    /// Over the limit, in bytes.
+    #[error("the body is larger than {0} bytes")]
+    TooLarge(usize),
+    /// Not there in time.
+    #[error("the body was not there within {} s", .0.as_secs())]
+    TooSlow(Duration),
+    /// The connection ended first, or the framing was wrong.
+    #[error("the body ended before it was whole: {0}")]
+    CutOff(String),
+}
+
+impl Unreadable {
+    /// What TeleCloud is told.
+    fn sentence(&self) -> &'static str {
+        match self {
+            Self::TooLarge(_) => "The order could not be read: its body is too large",
+            Self::TooSlow(_) => "The order could not be read: its body took too long to arrive. Please retry.",
+            Self::CutOff(_) => "The order could not be read: its body did not arrive whole. Please retry.",
+        }
+    }
+}
+
+/// What was posted to a module URL.
+pub struct Post {
+    /// POST for an order; GET and HEAD are test requests.
+    pub method: Method,
+    /// What follows `?` in the URL.
+    pub query: Option<String>,
+    /// As sent; senders get it wrong.
+    pub content_type: Option<String>,
+    /// Whole, or why not.
+    pub body: Result<Bytes, Unreadable>,
+}
+
+/// Takes posts, and answers each.
+pub struct Gateway {
+    modules: Arc<Table<Prepared>>,
+    vault: Arc<Vault>,
+    journal: Journal,
+    sandbox: Arc<Sandbox>,
+    door: Arc<Door>,
+    calls: TaskTracker,
+}
+
+impl Gateway {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(
+        modules: Arc<Table<Prepared>>,
+        vault: Arc<Vault>,
+        journal: Journal,
+        sandbox: Arc<Sandbox>,
+        door: Arc<Door>,
+    ) -> Self {
+        Self {
+            modules,
+            vault,
+            journal,
+            sandbox,
+            door,
+            calls: TaskTracker::new(),
+        }
+    }
+
+    /// Answers one post to a module URL.
+    ///
+    /// The call goes on when the sender hangs up: what has begun at a carrier has to be finished and recorded.
+    pub async fn answer(self: &Arc<Self>, tenant: &str, module: &str, post: Post) -> Reply {
+        let Some(serving) = self.modules.serving(tenant, module) else {
+            tracing::info!("a post to a URL that names no module");
+            return Reply::failure(UNKNOWN_MODULE);
+        };
+        let id = CallId(Ulid::generate());
+        let path = &serving.settings.path;
+        let span = tracing::info_span!("call", tenant = %path.tenant, module = %path.module, call = %id);
+        let gateway = Arc::clone(self);
+        let call = self
+            .calls
+            .spawn(async move { gateway.call(&serving, id, post).await }.instrument(span));
+        call.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a call ended in a panic");
+            Reply::failure(STOPPED)
+        })
+    }
+
+    /// Waits until calls whose senders have hung up have ended, too.
+    pub async fn drained(&self) {
+        self.calls.close();
+        self.calls.wait().await;
+    }
+
+    /// One call, from the post to the answer, on record before it is answered.
+    async fn call(&self, serving: &Serving<Prepared>, id: CallId, post: Post) -> Reply {
+        let deadline = Instant::now() + Duration::from_millis(serving.settings.limits.deadline_ms);
+        let settings = &serving.settings;
+        let log = self.journal.begin(NewCall {
+            tenant: &settings.path.tenant,
+            module: &settings.path.module,
+            version: serving.version.as_ref().map(|version| version.number),
+            id,
+            received: Timestamp::now(),
+            log_bytes: settings.limits.log_bytes,
+            secrets: &settings.secrets,
+        });
+        let (verdict, usage) = match self.admit(serving, &log, post) {
+            Ok((event, version)) => self.run(serving, &log, event, version, deadline).await,
+            Err(verdict) => (verdict, Usage::default()),
+        };
+        // Details quote what a module or a carrier said; they are in the record, where they are masked.
+        tracing::info!(outcome = %verdict.outcome, "call ended");
+        let Verdict { reply, outcome, detail } = &verdict;
+        if let Err(error) = log.finish(reply, *outcome, detail.as_deref(), usage.memory_bytes).await {
+            // What the carrier has done cannot be taken back, so the truth is told all the same.
+            tracing::error!(%error, "the end of a call could not be recorded");
+        }
+        verdict.reply
+    }
+
+    /// Reads the post and checks whether its event may run: what comes back is what runs.
+    fn admit<'a>(
+        &self,
+        serving: &'a Serving<Prepared>,
+        log: &CallLog,
+        post: Post,
+    ) -> Result<(Arc<Event>, &'a ServingVersion<Prepared>), Verdict> {
+        let body = post
+            .body
+            .map_err(|error| Verdict::refused(error.sentence(), error.to_string()))?;
+        let request = decode::Request {
+            method: &post.method,
+            query: post.query.as_deref(),
+            content_type: post.content_type.as_deref(),
+            body: &body,
+        };
+        let received = decode::decode(request, DecodeLimits::default())
+            .map_err(|error| Verdict::refused(error.sentence(), error.to_string()))?;
+        let event = match received.kind {
+            Kind::TestRequest => None,
+            Kind::Order(event) => {
+                log.event(&event.service, &event.document);
+                self.authenticate(serving, &received.api_keys)?;
+                Some(event)
+            }
+            Kind::MissingService(document) => {
+                log.event("", &document);
+                self.authenticate(serving, &received.api_keys)?;
+                return Err(Verdict::refused(
+                    MISSING_SERVICE,
+                    "the post has order data and no SERVICE",
+                ));
+            }
+        };
+        if serving.settings.status == ModuleStatus::Suspended {
+            return Err(Verdict::refused(SUSPENDED, "the module is suspended"));
+        }
+        let version = serving.version.as_ref().ok_or_else(|| {
+            Verdict::refused(
+                NO_VERSION,
+                "the module has no active version, or it could not be made ready",
+            )
+        })?;
+        let event = event.ok_or_else(Verdict::test_passed)?;
+        if holds_placeholder(event.document.tree()) {
+            return Err(Verdict::refused(
+                PLACEHOLDER,
+                "a posted field holds the placeholder of a secret",
+            ));
+        }
+        Ok((Arc::from(event), version))
+    }
+
+    fn authenticate(&self, serving: &Serving<Prepared>, presented: &[Secret]) -> Result<(), Verdict> {
+        // All of them are compared, so that the time taken says nothing about which one was right.
+        let accepted = presented
+            .iter()
+            .filter(|key| serving.settings.keys.accept(&self.vault, key.expose()))
+            .count();
+        match (accepted, presented.is_empty()) {
+            (0, true) => Err(Verdict::refused(WRONG_KEY, "the post has no API key in APIAuth")),
+            (0, false) => Err(Verdict::refused(
+                WRONG_KEY,
+                "the API key in APIAuth is none of the tenant's TeleCloud keys",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    async fn run(
+        &self,
+        serving: &Serving<Prepared>,
+        log: &CallLog,
+        event: Arc<Event>,
+        version: &ServingVersion<Prepared>,
+        deadline: Instant,
+    ) -> (Verdict, Usage) {
+        let settings = &serving.settings;
+        let action = event.action.kind();
+        let witness = Arc::new(Witness::new(log.clone()));
+        let passage = Passage {
+            policy: Arc::clone(&settings.policy),
+            secrets: Arc::clone(&settings.secrets),
+            limits: settings.limits.clone(),
+            action,
+            deadline,
+            connections: Arc::clone(&settings.connections),
+            recorder: Arc::<Witness>::clone(&witness),
+            spent: Spent::default(),
+        };
+        let invocation = Invocation {
+            call: log.id(),
+            event,
+            config: Arc::clone(&settings.config),
+            secrets: Arc::clone(&settings.secrets),
+            limits: settings.limits.clone(),
+            deadline,
+            door: Arc::clone(&self.door),
+            passage: Arc::new(passage),
+            log: witness,
+        };
+        let Ran { result, usage } = self.sandbox.run(&version.prepared, invocation).await;
+        // A success needs no evidence, and reading the record back is not free.
+        let exchanges = if matches!(result, Ok(Ok(_))) {
+            Vec::new()
+        } else {
+            log.record().exchanges
+        };
+        (verdict(action, result, &exchanges), usage)
+    }
+}
+
+/// Whether any text has a secret's placeholder in it. A module copies such texts into its requests, and the door would put
+/// the secret where the sender wanted it.
+fn holds_placeholder(value: &Value) -> bool {
+    match value {
+        Value::String(text) => secrets::mentions(text.as_bytes()),
+        Value::Array(items) => items.iter().any(holds_placeholder),
+        Value::Object(fields) => fields.values().any(holds_placeholder),
+        _ => false,
+    }
+}

@@ -1,0 +1,281 @@
+//! What TeleCloud is told, decided from the module's word and from what the gateway itself saw leave and come back.
+//!
+//! A module's claim that nothing was changed is believed only when the record of its exchanges does not say otherwise: on
+//! "nothing was changed" an order may be refunded or sent again.
+
+use crate::domain::answer::{Answer, Failure, Reply};
+use crate::domain::call::{Exchange, ExchangeEnd, Outcome};
+use crate::domain::event::ActionKind;
+use crate::sandbox::Fault;
+
+/// The carrier was not reached.
+pub(super) const UNREACHABLE: &str = "Carrier Error: carrier unreachable, nothing was changed. Please retry.";
+/// Something was sent, and how it ended is not known.
+pub(super) const UNKNOWN: &str = "Carrier Error: outcome unknown and being checked. Do not send this order again yet.";
+/// The module failed by itself.
+pub(super) const FAULTED: &str =
+    "Module Error: the module failed, nothing was changed. Ask the integrator to look at the call.";
+/// Every slot was taken until the deadline.
+pub(super) const BUSY: &str = "Module Error: busy, nothing was changed. Please retry.";
+/// A module rejected an order without a word.
+const NO_REASON: &str = "Module Error: the module rejected the order and gave no reason.";
+
+/// A call's end, for TeleCloud and for the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// What TeleCloud is told.
+    pub(super) reply: Reply,
+    /// How the call counts.
+    pub(super) outcome: Outcome,
+    /// Why, for operators.
+    pub(super) detail: Option<String>,
+}
+
+impl Verdict {
+    /// The event does not get to run.
+    pub(super) fn refused(error: impl Into<String>, detail: impl Into<String>) -> Self {
+        failure(error, Outcome::Refused, Some(detail.into()))
+    }
+
+    /// TeleCloud's test request, and the module would run if it were an order.
+    pub(super) fn test_passed() -> Self {
+        Self {
+            reply: Reply::success(),
+            outcome: Outcome::Done,
+            detail: Some("a test request".to_owned()),
+        }
+    }
+}
+
+/// Decides how a call ended.
+#[must_use]
+pub(super) fn verdict(
+    action: ActionKind,
+    result: Result<Result<Answer, Failure>, Fault>,
+    exchanges: &[Exchange],
+) -> Verdict {
+    match result {
+        Ok(Ok(Answer::Done(vars))) => Verdict {
+            reply: Reply::Success { pending: false, vars },
+            outcome: Outcome::Done,
+            detail: None,
+        },
+        Ok(Ok(Answer::Pending(pending))) if action == ActionKind::Create => Verdict {
+            reply: Reply::Success {
+                pending: true,
+                vars: pending.vars,
+            },
+            outcome: Outcome::Pending,
+            detail: None,
+        },
+        Ok(Ok(Answer::Pending(_))) => unknown(format!(
+            "the module answered pending to {action}, which TeleCloud knows for Order/Create only; answer done or a failure"
+        )),
+        Ok(Err(Failure::Rejected(text))) => {
+            let text = if text.trim().is_empty() {
+                NO_REASON.to_owned()
+            } else {
+                text
+            };
+            failure(text, Outcome::Rejected, None)
+        }
+        Ok(Err(Failure::Unreachable(text))) => match first_that_may_have_changed_something(exchanges) {
+            None => failure(UNREACHABLE, Outcome::Unreachable, Some(text)),
+            Some(exchange) => unknown(format!(
+                "the module says the carrier was unreachable ({text}), but {} may have changed something there; if it \
+                 cannot, mark its grant read_only",
+                named(exchange)
+            )),
+        },
+        Ok(Err(Failure::Unknown(text))) if exchanges.iter().any(got_out) => unknown(text),
+        Ok(Err(Failure::Unknown(text))) => failure(
+            UNREACHABLE,
+            Outcome::Unreachable,
+            Some(format!(
+                "the module says the outcome is unknown ({text}), but no request of it got out"
+            )),
+        ),
+        Err(Fault::Busy) => failure(BUSY, Outcome::Refused, Some(Fault::Busy.to_string())),
+        Err(fault) => match first_that_may_have_changed_something(exchanges) {
+            None => failure(FAULTED, Outcome::Faulted, Some(format!("the module {fault}"))),
+            Some(exchange) => unknown(format!("the module {fault}, after {}", named(exchange))),
+        },
+    }
+}
+
+fn failure(error: impl Into<String>, outcome: Outcome, detail: Option<String>) -> Verdict {
+    Verdict {
+        reply: Reply::failure(error),
+        outcome,
+        detail,
+    }
+}
+
+fn unknown(detail: String) -> Verdict {
+    failure(UNKNOWN, Outcome::Unknown, Some(detail))
+}
+
+fn named(exchange: &Exchange) -> String {
+    let end = match &exchange.end {
+        Some(ExchangeEnd::Answered { response }) => format!(", answered with {}", response.status),
+        _ => ", not answered".to_owned(),
+    };
+    format!("{} {}{end}", exchange.request.method, exchange.request.url)
+}
+
+fn first_that_may_have_changed_something(exchanges: &[Exchange]) -> Option<&Exchange> {
+    exchanges
+        .iter()
+        .find(|exchange| !exchange.read_only && got_out(exchange) && !definitely_refused(exchange))
+}
+
+/// Whether a byte of it may have reached the carrier. One that is still under way, or was cut off, may have.
+fn got_out(exchange: &Exchange) -> bool {
+    !matches!(
+        exchange.end,
+        Some(ExchangeEnd::Denied { .. } | ExchangeEnd::NotSent { .. })
+    )
+}
+
+/// Whether the carrier's answer says that it did nothing: a status of 400 to 499, but for 408, with which a server gives up
+/// on a request that it may have begun to act on.
+fn definitely_refused(exchange: &Exchange) -> bool {
+    matches!(&exchange.end, Some(ExchangeEnd::Answered { response }) if matches!(response.status, 400..=407 | 409..=499))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::answer::Pending;
+    use crate::domain::call::{RecordedRequest, RecordedResponse};
+    use crate::domain::event::Vars;
+
+    fn exchange(method: &str, end: Option<ExchangeEnd>) -> Exchange {
+        Exchange {
+            grant: Some("api".into()),
+            read_only: method == "GET",
+            request: RecordedRequest {
+                method: method.into(),
+                url: "https://carrier.example/v1".into(),
+                headers: vec![],
+                body: String::new(),
+                body_bytes: 0,
+            },
+            started: jiff::Timestamp::UNIX_EPOCH,
+            micros: 1,
+            end,
+        }
+    }
+
+    fn answered(status: u16) -> Option<ExchangeEnd> {
+        let response = RecordedResponse {
+            status,
+            headers: vec![],
+            body: String::new(),
+            body_bytes: 0,
+        };
+        Some(ExchangeEnd::Answered { response })
+    }
+
+    fn reason() -> String {
+        "why".to_owned()
+    }
+
+    #[test]
+    fn unreachable_is_believed_only_when_nothing_can_have_changed() {
+        let refused = Some(ExchangeEnd::NotSent { reason: reason() });
+        let denied = Some(ExchangeEnd::Denied { reason: reason() });
+        let silent = Some(ExchangeEnd::NoAnswer { reason: reason() });
+        let table = [
+            ("no exchange", vec![], Outcome::Unreachable),
+            (
+                "connection refused",
+                vec![exchange("POST", refused.clone())],
+                Outcome::Unreachable,
+            ),
+            ("denied", vec![exchange("POST", denied)], Outcome::Unreachable),
+            (
+                "a look-up, then refused",
+                vec![exchange("GET", answered(200)), exchange("POST", refused.clone())],
+                Outcome::Unreachable,
+            ),
+            (
+                "rejected, then refused",
+                vec![exchange("POST", answered(422)), exchange("POST", refused.clone())],
+                Outcome::Unreachable,
+            ),
+            (
+                "done, then refused",
+                vec![exchange("POST", answered(201)), exchange("POST", refused.clone())],
+                Outcome::Unknown,
+            ),
+            (
+                "given up, then refused",
+                vec![exchange("POST", answered(408)), exchange("POST", refused)],
+                Outcome::Unknown,
+            ),
+            ("no answer", vec![exchange("POST", silent)], Outcome::Unknown),
+            ("cut off", vec![exchange("POST", None)], Outcome::Unknown),
+        ];
+        for (name, exchanges, outcome) in table {
+            let claimed = Ok(Err(Failure::Unreachable(reason())));
+            assert_eq!(
+                verdict(ActionKind::Create, claimed, &exchanges).outcome,
+                outcome,
+                "{name}"
+            );
+            let expected = if outcome == Outcome::Unknown {
+                Outcome::Unknown
+            } else {
+                Outcome::Faulted
+            };
+            let fault = Err(Fault::Trap(reason()));
+            assert_eq!(
+                verdict(ActionKind::Create, fault, &exchanges).outcome,
+                expected,
+                "trap after: {name}"
+            );
+        }
+    }
+
+    #[test]
+    fn unknown_without_any_request_is_unreachable() {
+        let claimed = || Ok(Err(Failure::Unknown(reason())));
+        assert_eq!(verdict(ActionKind::Swap, claimed(), &[]).outcome, Outcome::Unreachable);
+        let looked_up = [exchange("GET", answered(200))];
+        assert_eq!(
+            verdict(ActionKind::Swap, claimed(), &looked_up).outcome,
+            Outcome::Unknown
+        );
+    }
+
+    #[test]
+    fn pending_is_for_create_only() {
+        let pending = || {
+            Ok(Ok(Answer::Pending(Pending {
+                vars: Vars::default(),
+                state: String::new(),
+                check_after: None,
+            })))
+        };
+        assert_eq!(verdict(ActionKind::Create, pending(), &[]).outcome, Outcome::Pending);
+        let other = verdict(ActionKind::Cancel, pending(), &[]);
+        assert_eq!(
+            (other.outcome, other.reply),
+            (Outcome::Unknown, Reply::failure(UNKNOWN))
+        );
+    }
+
+    #[test]
+    fn a_rejection_goes_out_word_for_word_and_never_empty() {
+        let said = |text: &str| verdict(ActionKind::Create, Ok(Err(Failure::Rejected(text.to_owned()))), &[]).reply;
+        assert_eq!(said("Carrier Error: <no>"), Reply::failure("Carrier Error: <no>"));
+        assert_eq!(said(" "), Reply::failure(NO_REASON));
+    }
+
+    #[test]
+    fn busy_changed_nothing_and_says_so() {
+        let busy = verdict(ActionKind::Create, Err(Fault::Busy), &[]);
+        assert_eq!((busy.outcome, busy.reply), (Outcome::Refused, Reply::failure(BUSY)));
+    }
+}

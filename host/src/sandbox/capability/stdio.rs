@@ -1,0 +1,153 @@
+//! What a module prints goes to its log, line by line.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+use crate::sandbox::invocation::{LogLevel, LogSink};
+
+/// Most bytes that are taken at once, and the longest line: what is longer becomes several.
+const LINE_BYTES_MAX: usize = 8 << 10;
+
+/// A stream whose lines become log lines.
+#[derive(Clone)]
+pub(in crate::sandbox) struct Lines {
+    level: LogLevel,
+    log: Arc<dyn LogSink>,
+    partial: Vec<u8>,
+}
+
+impl Lines {
+    pub(in crate::sandbox) fn new(level: LogLevel, log: &Arc<dyn LogSink>) -> Self {
+        Self {
+            level,
+            log: Arc::clone(log),
+            partial: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let room = bytes.len().min(LINE_BYTES_MAX.saturating_sub(self.partial.len()));
+            let line = bytes.iter().take(room).position(|byte| *byte == b'\n');
+            let (now, rest) = bytes.split_at(line.unwrap_or(room));
+            self.partial.extend_from_slice(now);
+            bytes = rest;
+            if line.is_some() {
+                bytes = bytes.get(1..).unwrap_or_default();
+            }
+            if line.is_some() || self.partial.len() >= LINE_BYTES_MAX {
+                self.emit();
+            }
+        }
+    }
+
+    fn emit(&mut self) {
+        self.log.line(self.level, &String::from_utf8_lossy(&self.partial));
+        self.partial.clear();
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        if !self.partial.is_empty() {
+            self.emit();
+        }
+    }
+}
+
+impl IsTerminal for Lines {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Lines {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+impl AsyncWrite for Lines {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.take(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[async_trait::async_trait]
+impl Pollable for Lines {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for Lines {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.take(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(LINE_BYTES_MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Kept(Mutex<Vec<String>>);
+
+    impl LogSink for Kept {
+        fn line(&self, _: LogLevel, message: &str) {
+            self.0.lock().expect("not poisoned").push(message.to_owned());
+        }
+    }
+
+    #[test]
+    fn lines_are_whole_however_they_were_written_and_the_last_needs_no_end() {
+        let kept = Arc::new(Kept::default());
+        let log: Arc<dyn LogSink> = Arc::<Kept>::clone(&kept);
+        let mut lines = Lines::new(LogLevel::Stdout, &log);
+        for piece in ["a", "b\nc\n", "\n", "d"] {
+            lines.take(piece.as_bytes());
+        }
+        drop(lines);
+        assert_eq!(*kept.0.lock().expect("not poisoned"), ["ab", "c", "", "d"]);
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut_into_pieces() {
+        let kept = Arc::new(Kept::default());
+        let log: Arc<dyn LogSink> = Arc::<Kept>::clone(&kept);
+        let mut lines = Lines::new(LogLevel::Stdout, &log);
+        lines.take(&vec![b'x'; 2 * LINE_BYTES_MAX + 1]);
+        drop(lines);
+        let lengths: Vec<usize> = kept.0.lock().expect("not poisoned").iter().map(String::len).collect();
+        assert_eq!(lengths, [LINE_BYTES_MAX, LINE_BYTES_MAX, 1]);
+    }
+}

@@ -1,0 +1,129 @@
+//! The engine's settings, and the clock that interrupts what runs in it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+
+use crate::domain::limits::CEILING;
+
+/// How often a running module is interrupted to be counted and to let others run. A module is charged one tick for each in
+/// which it computed at all, so this is also how exactly its budget is kept.
+pub(super) const TICK: Duration = Duration::from_millis(10);
+
+/// Stack for a module's own frames. Deep recursion ends in a trap here.
+const WASM_STACK_BYTES: usize = 512 << 10;
+
+/// Stack of the fiber that a call runs on: the module's, and below it room for the host's functions.
+const FIBER_STACK_BYTES: usize = 2 << 20;
+
+/// How much of a used stack is zeroed in place instead of being given back to the system. Giving it back costs a system
+/// call in each call, and a small module does not get past this.
+const STACK_KEPT_BYTES: usize = 128 << 10;
+
+/// How much of a used memory is reset in place, for the same reason: a small module's data and heap fit.
+const MEMORY_KEPT_BYTES: usize = 512 << 10;
+
+/// How much of a used table is reset in place.
+const TABLE_KEPT_BYTES: usize = 64 << 10;
+
+/// Core instances, memories and tables in one component. A component made by `wit-component` has 3 to 5 core modules, one
+/// memory and a few tables; without these bounds one component could take the whole pool.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 32;
+const MEMORIES_PER_COMPONENT: u32 = 4;
+const TABLES_PER_COMPONENT: u32 = 8;
+
+/// Slots of the pool by call, over all calls. Modules use fewer core instances, memories and tables than they may; a pool
+/// for the worst case of every call at once would reserve much address space for nothing.
+const CORE_INSTANCES_PER_CALL: u32 = 8;
+const MEMORIES_PER_CALL: u32 = 2;
+const TABLES_PER_CALL: u32 = 4;
+
+/// Elements in one table. Python's has some 12,000.
+const TABLE_ELEMENTS: usize = 50_000;
+
+/// Makes the engine with a pool for so many calls at once.
+pub(super) fn engine(concurrent_calls: u32) -> wasmtime::Result<Engine> {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(concurrent_calls)
+        .total_stacks(concurrent_calls)
+        .total_core_instances(
+            concurrent_calls
+                .saturating_mul(CORE_INSTANCES_PER_CALL)
+                .max(CORE_INSTANCES_PER_COMPONENT),
+        )
+        .total_memories(
+            concurrent_calls
+                .saturating_mul(MEMORIES_PER_CALL)
+                .max(MEMORIES_PER_COMPONENT),
+        )
+        .total_tables(
+            concurrent_calls
+                .saturating_mul(TABLES_PER_CALL)
+                .max(TABLES_PER_COMPONENT),
+        )
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .max_memories_per_component(MEMORIES_PER_COMPONENT)
+        .max_tables_per_component(TABLES_PER_COMPONENT)
+        .max_memory_size(usize::try_from(CEILING.memory_bytes)?)
+        .table_elements(TABLE_ELEMENTS)
+        // Asks the kernel which pages a call has touched and resets only those. Together with the kept parts below, a
+        // small call changes no mapping at all, and mapping changes are what stops two threads from being faster than one.
+        .pagemap_scan(Enabled::Auto)
+        .async_stack_keep_resident(STACK_KEPT_BYTES)
+        .linear_memory_keep_resident(MEMORY_KEPT_BYTES)
+        .table_keep_resident(TABLE_KEPT_BYTES);
+
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .cranelift_opt_level(OptLevel::Speed)
+        .epoch_interruption(true)
+        .max_wasm_stack(WASM_STACK_BYTES)
+        .async_stack_size(FIBER_STACK_BYTES)
+        // Guests get the language features of WASI 0.2's toolchains and no more: each is attack surface.
+        .concurrency_support(false)
+        .wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .shared_memory(false);
+    Engine::new(&config)
+}
+
+/// Advances the engine's epoch from a thread of its own, so that a module that never waits is interrupted even when every
+/// worker thread is busy. Stops when it is dropped.
+pub(super) struct EpochTicker {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl EpochTicker {
+    pub(super) fn start(engine: &Engine) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (engine, stopped) = (engine.weak(), Arc::clone(&stop));
+        let thread = std::thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                std::thread::sleep(TICK);
+                match engine.upgrade() {
+                    Some(engine) => engine.increment_epoch(),
+                    None => return,
+                }
+            }
+        });
+        Self {
+            stop,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for EpochTicker {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // It only sleeps and counts; it cannot have panicked.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Accepting connections, within bounds, until told to stop.
+//!
+//! `axum::serve` sets no timer, so that a client that never finishes its headers would hold a connection for ever; hence a
+//! loop of our own around hyper's connection.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tower::ServiceExt;
+
+/// Bounds of one listener.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections at once; more wait in the system's backlog.
+    pub connections: usize,
+    /// For a request's whole head. TeleCloud sends it in one packet.
+    pub header_read: Duration,
+    /// Header fields of one request. TeleCloud sends about eight.
+    pub headers: usize,
+    /// Bytes of a request's head, and of a connection's read buffer.
+    pub head_bytes: usize,
+    /// How long requests under way may take once the listener is told to stop.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            header_read: Duration::from_secs(5),
+            headers: 64,
+            head_bytes: 32 << 10,
+            drain: Duration::from_secs(25),
+        }
+    }
+}
+
+/// Serves until `stop` becomes true; then takes no more connections, lets requests under way end within the drain time, and
+/// cuts off the rest. Says how many were cut off.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, mut stop: watch::Receiver<bool>) -> usize {
+    let slots = Arc::new(Semaphore::new(limits.connections));
+    let graceful = GracefulShutdown::new();
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_read)
+        .max_headers(limits.headers)
+        .max_buf_size(limits.head_bytes);
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let slot = tokio::select! {
+            slot = Arc::clone(&slots).acquire_owned() => slot,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        let socket = match accepted {
+            Ok((socket, _)) => socket,
+            Err(error) => {
+                // Out of file descriptors, most likely: wait for some to come back instead of spinning.
+                tracing::warn!(%error, "could not accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        // Answers are small and whole: waiting to fill a packet only delays them.
+        let _ = socket.set_nodelay(true);
+        let router = router.clone();
+        let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+            let router = router.clone();
+            async move {
+                Ok::<_, Infallible>(
+                    router
+                        .oneshot(request.map(Body::new))
+                        .await
+                        .unwrap_or_else(|never| match never {}),
+                )
+            }
+        });
+        let connection = graceful.watch(builder.serve_connection(TokioIo::new(socket), service));
+        connections.spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended badly");
+            }
+            drop(slot);
+        });
+    }
+    drop(listener);
+    // Connections that are idle close at once; those with a request under way after its answer.
+    if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_ok() {
+        return 0;
+    }
+    while connections.try_join_next().is_some() {}
+    connections.len()
+}
