@@ -2,5 +2,7 @@
 //!
 //! Nothing here belongs to the gateway: it plays the other parties, over real sockets on the loopback interface.
 
-pub mod telecloud;
 pub mod carrier;
+pub mod gateway;
+pub mod scenarios;
+pub mod telecloud;

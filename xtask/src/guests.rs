@@ -7,34 +7,16 @@ mod component;
 mod debian;
 mod toolchain;
 
-use std::env;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
+use crate::cargo::clean_cargo;
 use toolchain::Toolchain;
 
 /// Where modules are, below the root of the workspace.
 const FOLDERS: [&str; 2] = ["examples", "tests/guests"];
-
-/// What the cargo and the rustup that run this may have set, and a build of something else must not inherit.
-/// `LD_LIBRARY_PATH` names the libraries of their compiler, and another compiler would load those.
-const NOT_INHERITED: [&str; 11] = [
-    "CARGO_BUILD_RUSTC",
-    "CARGO_BUILD_TARGET",
-    "CARGO_BUILD_TARGET_DIR",
-    "CARGO_ENCODED_RUSTFLAGS",
-    "CARGO_MAKEFLAGS",
-    "CARGO_TARGET_DIR",
-    "LD_LIBRARY_PATH",
-    "RUSTC",
-    "RUSTC_WORKSPACE_WRAPPER",
-    "RUSTC_WRAPPER",
-    "RUSTFLAGS",
-];
 
 /// A module that is ready to be uploaded.
 #[derive(Debug, Clone)]
@@ -60,7 +42,7 @@ pub(crate) fn build_all(root: &Path) -> Result<Vec<BuiltGuest>> {
     let names = names(root)?;
     let target_folder = root.join("target/guest-build");
 
-    let mut build = cargo(root);
+    let mut build = clean_cargo(root);
     build.args(["build", "--quiet", "--profile", "guest", "--target-dir"]);
     build.arg(&target_folder);
     for name in &names {
@@ -87,7 +69,7 @@ pub(crate) fn build_all(root: &Path) -> Result<Vec<BuiltGuest>> {
 
 /// Packages below the modules' folders that are components.
 fn names(root: &Path) -> Result<Vec<String>> {
-    let output = cargo(root)
+    let output = clean_cargo(root)
         .args(["metadata", "--format-version", "1", "--no-deps"])
         .output()
         .context("cargo does not start")?;
@@ -119,14 +101,4 @@ fn is_guest(root: &Path, package: &Value) -> bool {
         && package["targets"]
             .as_array()
             .is_some_and(|targets| targets.iter().any(has_kind))
-}
-
-/// The cargo that runs this, or the one on the path.
-fn cargo(root: &Path) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
-    command.current_dir(root);
-    for name in NOT_INHERITED {
-        command.env_remove(name);
-    }
-    command
 }

@@ -6,11 +6,14 @@
     reason = "a command for developers speaks to their terminal"
 )]
 
+mod cargo;
 mod guests;
 
+use std::ffi::OsString;
 use std::path::Path;
+use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -22,19 +25,86 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Build everything, start a gateway and a carrier, and show an order on its way; stays up until Ctrl-C
+    Demo {
+        /// Run every acceptance scenario instead, print a table, and end; fails if one of them fails
+        #[arg(long)]
+        once: bool,
+    },
+    /// Run every check: format, clippy, and all tests with real guests
+    Test {
+        /// Handed to `cargo test`, such as part of a test's name
+        #[arg(last = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Measure the gateway next to a bare handler, in a release build
+    Bench {
+        /// Shorter rounds: under three minutes once it is built
+        #[arg(long)]
+        quick: bool,
+    },
     /// Build the modules of examples/ and tests/guests/ as components, into target/guests/
     Guests,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = root.parent().context("xtask/ is a folder of the workspace")?;
     match Args::parse().command {
+        Command::Demo { once } => demo(root, once),
+        Command::Test { arguments } => test(root, &arguments),
+        Command::Bench { quick } => bench(root, quick),
         Command::Guests => {
             for guest in guests::build_all(root)? {
                 println!("{:<16} {:>9} bytes  {}", guest.name, guest.bytes, guest.path.display());
             }
+            Ok(())
         }
     }
+}
+
+// Each command builds the whole workspace, also where it needs a part of it: what a dependency is built with depends on who
+// else is built, and two selections would be two builds of the compiler inside.
+
+fn demo(root: &Path, once: bool) -> Result<()> {
+    step("guests", || guests::build_all(root).map(drop))?;
+    step("build (some ten minutes the first time)", || {
+        cargo::run(root, &["build", "--workspace"])
+    })?;
+    cargo::run_built(root, "debug/demo", if once { &["--once"] } else { &[] })
+}
+
+fn test(root: &Path, arguments: &[OsString]) -> Result<()> {
+    step("format", || cargo::run(root, &["fmt", "--all", "--check"]))?;
+    step("guests", || guests::build_all(root).map(drop))?;
+    step("clippy", || {
+        cargo::run(
+            root,
+            &["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"],
+        )
+    })?;
+    // The tests start the gateway as a process of its own, so it has to be there.
+    step("build", || cargo::run(root, &["build", "--workspace"]))?;
+    step("tests", || {
+        let mut all = vec!["test".into(), "--workspace".into()];
+        all.extend_from_slice(arguments);
+        cargo::run::<OsString>(root, &all)
+    })
+}
+
+fn bench(root: &Path, quick: bool) -> Result<()> {
+    step("guests", || guests::build_all(root).map(drop))?;
+    step("build, for release", || {
+        cargo::run(root, &["build", "--workspace", "--release"])
+    })?;
+    cargo::run_built(root, "release/bench", if quick { &["--quick"] } else { &[] })
+}
+
+/// Says what is being done and how long it took: some steps take minutes.
+fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    eprintln!("==> {name}");
+    let began = Instant::now();
+    work().with_context(|| name.to_owned())?;
+    eprintln!("    {name}: {:.1} s", began.elapsed().as_secs_f64());
     Ok(())
 }

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, StatusCode};
 use patchbay::domain::event::Event;
 use patchbay::domain::secret::Secret;
 use patchbay::telecloud::decode::{DecodeLimits, Kind, Received, Request, decode};
@@ -111,7 +111,7 @@ async fn it_posts_what_it_says_and_reports_what_comes_back() {
     let echo = |method: Method, headers: HeaderMap, body: Bytes| async move {
         let content_type = headers.get(CONTENT_TYPE).cloned();
         let said = format!("{method} {content_type:?} {}", body.escape_ascii());
-        (axum::http::StatusCode::IM_A_TEAPOT, [(CONTENT_TYPE, "text/said")], said)
+        (StatusCode::IM_A_TEAPOT, [(CONTENT_TYPE, "text/said")], said)
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}/m/acme/sim", listener.local_addr().expect("its address"));
