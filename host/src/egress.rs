@@ -15,6 +15,7 @@ pub mod policy;
 pub mod secrets;
 pub mod target;
 
+mod body;
 mod door;
 mod error;
 mod exchange;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::Method;
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use ulid::Ulid;
@@ -36,7 +36,11 @@ const NO_VERSION: &str = "Module Error: this module has no active version. Ask t
 const WRONG_KEY: &str = "Module authentication failed";
 const MISSING_SERVICE: &str = "Missing SERVICE";
 const PLACEHOLDER: &str = "The order could not be taken: a field holds the placeholder of a secret";
+const NOT_RECORDED: &str = "Module Error: the gateway cannot record the call, nothing was changed. Please retry.";
 const STOPPED: &str = "Module Error: the gateway failed. Ask its operator to look at the call.";
+
+/// How long the end of a call may take to be on record. It takes milliseconds, or the disk is stuck.
+const RECORD: Duration = Duration::from_secs(5);
 
 /// A body that did not arrive whole.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -151,12 +155,24 @@ impl Gateway {
         };
         // Details quote what a module or a carrier said; they are in the record, where they are masked.
         tracing::info!(outcome = %verdict.outcome, "call ended");
-        let Verdict { reply, outcome, detail } = &verdict;
-        if let Err(error) = log.finish(reply, *outcome, detail.as_deref(), usage.memory_bytes).await {
+        let Verdict { reply, outcome, detail } = verdict;
+        let finished = timeout(
+            RECORD,
+            log.finish(&reply, outcome, detail.as_deref(), usage.memory_bytes),
+        )
+        .await;
+        let trouble = match finished {
+            Ok(Ok(())) => return reply,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("not within {} s", RECORD.as_secs()),
+        };
+        tracing::error!(error = trouble, "the end of a call could not be recorded");
+        if verdict::nothing_left(&log.record().exchanges) {
+            Reply::failure(NOT_RECORDED)
+        } else {
             // What the carrier has done cannot be taken back, so the truth is told all the same.
-            tracing::error!(%error, "the end of a call could not be recorded");
+            reply
         }
-        verdict.reply
     }
 
     /// Reads the post and checks whether its event may run: what comes back is what runs.
@@ -277,7 +293,9 @@ fn holds_placeholder(value: &Value) -> bool {
     match value {
         Value::String(text) => secrets::mentions(text.as_bytes()),
         Value::Array(items) => items.iter().any(holds_placeholder),
-        Value::Object(fields) => fields.values().any(holds_placeholder),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, value)| secrets::mentions(name.as_bytes()) || holds_placeholder(value)),
         _ => false,
     }
 }

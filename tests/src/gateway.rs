@@ -330,7 +330,7 @@ impl Admin {
     pub async fn deploy(&self, tenant: &str, module: &str, deployment: Deployment) -> anyhow::Result<()> {
         let at = format!("/v1/tenants/{tenant}");
         self.put(&at, json!({ "title": tenant })).await?;
-        if self.get(&format!("{at}/telecloud-keys")).await?["keys"]
+        if self.get(&format!("{at}/telecloud-keys")).await?["items"]
             .as_array()
             .is_none_or(Vec::is_empty)
         {

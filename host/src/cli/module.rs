@@ -86,6 +86,9 @@ pub struct LimitArgs {
     /// Bytes of one response's body
     #[arg(long, value_name = "BYTES")]
     response_bytes: Option<u64>,
+    /// Bytes of all bodies of one call together
+    #[arg(long, value_name = "BYTES")]
+    traffic_bytes: Option<u64>,
     /// Bytes of log lines that are kept
     #[arg(long, value_name = "BYTES")]
     log_bytes: Option<u64>,
@@ -100,6 +103,7 @@ impl LimitArgs {
             requests: self.requests.unwrap_or(old.requests),
             request_bytes: self.request_bytes.unwrap_or(old.request_bytes),
             response_bytes: self.response_bytes.unwrap_or(old.response_bytes),
+            traffic_bytes: self.traffic_bytes.unwrap_or(old.traffic_bytes),
             log_bytes: self.log_bytes.unwrap_or(old.log_bytes),
         }
     }
@@ -204,6 +208,7 @@ fn show(out: &mut dyn Write, at: &ModuleArgs, module: Module) -> io::Result<()> 
         ("requests", limits.requests.to_string()),
         ("request body", format!("{} bytes", limits.request_bytes)),
         ("response body", format!("{} bytes", limits.response_bytes)),
+        ("all bodies", format!("{} bytes", limits.traffic_bytes)),
         ("log", format!("{} bytes", limits.log_bytes)),
     ];
     fields(out, &rows)

@@ -10,6 +10,9 @@ use serde_json::Value;
 /// Largest VAR number. VAR1 to VAR20 are an order's fields.
 pub const VAR_MAX: u8 = 20;
 
+/// Most characters of a VAR in an answer. The longest that carriers hand out, eSIM activation codes, stay below 300.
+pub const VAR_CHARACTERS_MAX: usize = 4_096;
+
 /// The VARs of an order that have a value, by number, 1 to [`VAR_MAX`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]

@@ -19,6 +19,8 @@ pub struct Limits {
     pub request_bytes: u64,
     /// Bytes of one response's body from a carrier.
     pub response_bytes: u64,
+    /// Bytes of all bodies of one call together, both ways. The gateway holds them while the module does.
+    pub traffic_bytes: u64,
     /// Bytes of log lines kept of one call; the rest is counted and dropped.
     pub log_bytes: u64,
 }
@@ -32,6 +34,7 @@ impl Default for Limits {
             requests: 20,
             request_bytes: 1 << 20,
             response_bytes: 4 << 20,
+            traffic_bytes: 32 << 20,
             log_bytes: 64 << 10,
         }
     }
@@ -45,6 +48,7 @@ pub const CEILING: Limits = Limits {
     requests: 1_000,
     request_bytes: 16 << 20,
     response_bytes: 16 << 20,
+    traffic_bytes: 128 << 20,
     log_bytes: 1 << 20,
 };
 
@@ -71,6 +75,7 @@ impl Limits {
             ("requests", 0, u64::from(CEILING.requests), u64::from(self.requests)),
             ("request_bytes", 0, CEILING.request_bytes, self.request_bytes),
             ("response_bytes", 0, CEILING.response_bytes, self.response_bytes),
+            ("traffic_bytes", 0, CEILING.traffic_bytes, self.traffic_bytes),
             ("log_bytes", 0, CEILING.log_bytes, self.log_bytes),
         ];
         match rows

@@ -1,5 +1,6 @@
 //! The door itself: takes a request and a call's right of passage, and brings back the answer.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +9,10 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, Uri, header};
 use http_body_util::Full;
+use hyper::body::Body;
 use tokio::time::{Instant, timeout_at};
 
+use super::body::gather;
 use super::connect::{Resolver, SystemResolver, dial, is_own};
 use super::error::DoorError;
 use super::exchange::{Caps, exchange};
@@ -86,12 +89,18 @@ impl Door {
     ///
     /// # Errors
     /// Why there is no answer, and by [`DoorError::was_sent`] whether the carrier may have carried the request out.
-    pub async fn send(
+    pub async fn send<B>(
         &self,
         passage: &Passage,
-        request: Request<Bytes>,
+        request: Request<B>,
         asked: Timeouts,
-    ) -> Result<Response<Bytes>, DoorError> {
+    ) -> Result<Response<Bytes>, DoorError>
+    where
+        B: Body<Data = Bytes> + Send,
+        B::Error: Display + Send,
+    {
+        // Dropped last: by then the end of the exchange has been recorded.
+        let _under_way = passage.spent.begin();
         let place = passage.spent.ask();
         let most = passage.limits.requests;
         let over = || {
@@ -103,10 +112,21 @@ impl Door {
         if place > most.saturating_add(1) {
             return Err(over());
         }
-        let prepared = if place > most {
+        // Its place is taken before its body is read: a module cannot have more bodies held here than it has requests.
+        let (head, body) = request.into_parts();
+        let body = if place > most {
             Err(over())
         } else {
-            self.prepare(passage, &request)
+            gather(body, &passage.limits, &passage.spent).await
+        };
+        let (body, refused) = match body {
+            Ok(body) => (body, None),
+            Err(error) => (Bytes::new(), Some(error)),
+        };
+        let request = Request::from_parts(head, body);
+        let prepared = match refused {
+            Some(error) => Err(error),
+            None => self.prepare(passage, &request),
         };
 
         let grant = prepared.as_ref().ok().map(|outgoing| outgoing.permit.grant());
@@ -148,18 +168,13 @@ impl Door {
             return Err(too_long);
         }
         let target = Target::parse(uri).map_err(|bad| DoorError::UrlInvalid(bad.to_string()))?;
-        let denied = |why: &dyn std::fmt::Display| DoorError::Denied(why.to_string());
+        let denied = |why: &dyn Display| DoorError::Denied(why.to_string());
         let permit = passage.policy.permit(&target, request.method(), passage.action);
         let permit = permit.map_err(|why| denied(&why))?;
         if mentions(target.path.as_bytes()) {
             let why = "a secret cannot stand in the path, only in the query, a header's value or the body";
             return Err(denied(&why));
         }
-        let body_max = passage.limits.request_bytes;
-        if request.body().len() as u64 > body_max {
-            return Err(DoorError::RequestTooLarge { most: body_max });
-        }
-
         let mut placer = Placer::new(permit.grant(), &passage.secrets);
         let authority = target.authority();
         let hosts = [
@@ -171,7 +186,7 @@ impl Door {
         let mut headers = headers::outgoing(request.headers(), hosts, body_bytes, &mut placer, header_bytes_max)?;
         let content_type = request.headers().get(header::CONTENT_TYPE);
         let place = Place::body(content_type.and_then(|value| value.to_str().ok()));
-        let most = usize::try_from(body_max).unwrap_or(usize::MAX);
+        let most = usize::try_from(passage.limits.request_bytes).unwrap_or(usize::MAX);
         let filled = placer.place(request.body(), place, most).map_err(|why| denied(&why))?;
         let body = filled.map_or_else(|| request.body().clone(), Bytes::from);
 
@@ -240,6 +255,8 @@ impl Door {
             headers_max: self.config.response_headers_max,
             header_bytes_max: self.config.response_header_bytes_max,
             body_bytes_max: passage.limits.response_bytes,
+            traffic_bytes_max: passage.limits.traffic_bytes,
+            spent: &passage.spent,
             head_by: asked
                 .first_byte
                 .filter(|asked| !asked.is_zero())

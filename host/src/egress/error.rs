@@ -37,7 +37,10 @@ pub enum DoorError {
         /// The limit.
         most: u64,
     },
-    /// The call or the grant has no requests left.
+    /// The module did not finish the request's body, or it is not what its headers say.
+    #[error("the module did not hand over a whole request: {0}")]
+    RequestIncomplete(String),
+    /// The call or the grant has no requests left, or the call no bytes.
     #[error("{0}")]
     LimitReached(String),
     /// What is sent must be on record first, and it could not be recorded.
@@ -79,6 +82,14 @@ pub enum DoorError {
         /// The limit on their size.
         most_bytes: usize,
     },
+    /// The answer's body, with all bodies of the call before, is over the module's limit; reading stopped there.
+    #[error(
+        "the carrier's answer brings the bodies of this call over {most} bytes, the module's limit for all together"
+    )]
+    TrafficUsedUp {
+        /// The limit.
+        most: u64,
+    },
     /// The answer's body is over the module's limit; reading stopped there.
     #[error("the carrier's answer is larger than {most} bytes, the module's limit")]
     ResponseTooLarge {
@@ -101,6 +112,7 @@ impl DoorError {
             | Self::UrlTooLong { .. }
             | Self::RequestHeadersTooLarge { .. }
             | Self::RequestTooLarge { .. }
+            | Self::RequestIncomplete(_)
             | Self::LimitReached(_)
             | Self::NotRecorded(_)
             | Self::DnsFailed(_)
@@ -113,6 +125,7 @@ impl DoorError {
             | Self::ResponseTimeout(_)
             | Self::ResponseIncomplete
             | Self::ResponseHeadersTooLarge { .. }
+            | Self::TrafficUsedUp { .. }
             | Self::ResponseTooLarge { .. }
             | Self::ProtocolError(_) => true,
         }
@@ -127,6 +140,7 @@ impl DoorError {
             | Self::UrlTooLong { .. }
             | Self::RequestHeadersTooLarge { .. }
             | Self::RequestTooLarge { .. }
+            | Self::RequestIncomplete(_)
             | Self::LimitReached(_) => Ended::Denied { reason },
             _ if self.was_sent() => Ended::NoAnswer { reason },
             _ => Ended::NotSent { reason },

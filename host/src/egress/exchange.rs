@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
@@ -12,13 +12,18 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
+use super::body::Gathered;
 use super::error::DoorError;
+use super::passage::Spent;
 
 /// What an answer may take, in size and time.
-pub(super) struct Caps {
+pub(super) struct Caps<'a> {
     pub(super) headers_max: usize,
     pub(super) header_bytes_max: usize,
     pub(super) body_bytes_max: u64,
+    /// Bytes of all bodies of the call together.
+    pub(super) traffic_bytes_max: u64,
+    pub(super) spent: &'a Spent,
     /// When its head must be there.
     pub(super) head_by: Instant,
     /// Longest wait for more of its body.
@@ -36,7 +41,7 @@ const BUFFER_BYTES_MIN: usize = 8 << 10;
 pub(super) async fn exchange<S>(
     stream: S,
     request: Request<Full<Bytes>>,
-    caps: &Caps,
+    caps: &Caps<'_>,
 ) -> Result<Response<Bytes>, DoorError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -65,7 +70,7 @@ where
     }
 }
 
-async fn whole(response: Response<Incoming>, caps: &Caps) -> Result<Response<Bytes>, DoorError> {
+async fn whole(response: Response<Incoming>, caps: &Caps<'_>) -> Result<Response<Bytes>, DoorError> {
     let (head, mut body) = response.into_parts();
     if head.status.is_informational() {
         let why = format!("the carrier answered with status {} unasked", head.status.as_u16());
@@ -92,43 +97,18 @@ async fn whole(response: Response<Incoming>, caps: &Caps) -> Result<Response<Byt
             if whole.len().saturating_add(data.len() as u64) > caps.body_bytes_max {
                 return Err(too_large());
             }
+            if !caps.spent.carry(data.len(), caps.traffic_bytes_max) {
+                return Err(DoorError::TrafficUsedUp {
+                    most: caps.traffic_bytes_max,
+                });
+            }
             whole.push(data);
         }
     }
     Ok(Response::from_parts(head, whole.into_bytes()))
 }
 
-/// A body in the making. Most answers come in one piece, which is not copied.
-#[derive(Default)]
-struct Gathered {
-    only: Bytes,
-    joined: BytesMut,
-}
-
-impl Gathered {
-    fn len(&self) -> u64 {
-        (self.only.len() + self.joined.len()) as u64
-    }
-
-    fn push(&mut self, data: Bytes) {
-        if self.len() == 0 {
-            self.only = data;
-            return;
-        }
-        self.joined.extend_from_slice(&std::mem::take(&mut self.only));
-        self.joined.extend_from_slice(&data);
-    }
-
-    fn into_bytes(self) -> Bytes {
-        if self.joined.is_empty() {
-            self.only
-        } else {
-            self.joined.freeze()
-        }
-    }
-}
-
-fn before_head(error: &hyper::Error, caps: &Caps) -> DoorError {
+fn before_head(error: &hyper::Error, caps: &Caps<'_>) -> DoorError {
     if error.is_parse_too_large() {
         DoorError::ResponseHeadersTooLarge {
             most: caps.headers_max,
@@ -141,7 +121,7 @@ fn before_head(error: &hyper::Error, caps: &Caps) -> DoorError {
     }
 }
 
-fn within_body(error: &hyper::Error, caps: &Caps) -> DoorError {
+fn within_body(error: &hyper::Error, caps: &Caps<'_>) -> DoorError {
     if error.is_parse() {
         before_head(error, caps)
     } else {

@@ -1,12 +1,14 @@
 //! What one call brings to the door: its right of passage, and what it has used of it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::error::DoorError;
 use super::policy::{Permit, Policy};
@@ -34,7 +36,7 @@ pub struct Passage {
     pub policy: Arc<Policy>,
     /// The module's secrets.
     pub secrets: Arc<BTreeMap<SecretName, Secret>>,
-    /// The module's limits. Of them, the door keeps `requests`, `request_bytes` and `response_bytes`.
+    /// The module's limits. Of them, the door keeps `requests`, `request_bytes`, `response_bytes` and `traffic_bytes`.
     pub limits: Limits,
     /// What the event asks for: grants may hold for some actions only.
     pub action: ActionKind,
@@ -52,19 +54,31 @@ pub struct Passage {
 #[derive(Debug, Default)]
 pub struct Spent {
     asked: AtomicU32,
+    /// Bytes of bodies, both ways.
+    carried: AtomicU64,
+    /// Exchanges whose end has not been recorded.
+    under_way: TaskTracker,
     /// By the grant's place in its policy.
     by_grant: Mutex<Vec<u32>>,
 }
 
 impl Spent {
-    /// Requests that a grant has let out, whatever became of them.
-    #[must_use]
-    pub fn requests(&self) -> u32 {
-        self.by_grant
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .sum()
+    /// Waits until the end of every exchange has been recorded. One that is given up ends a moment later, on another
+    /// thread: whoever judges by the record has to wait for it.
+    pub async fn settled(&self) {
+        self.under_way.close();
+        self.under_way.wait().await;
+    }
+
+    /// An exchange is under way until what this returns is dropped.
+    pub(super) fn begin(&self) -> TaskTrackerToken {
+        self.under_way.token()
+    }
+
+    /// Counts bytes of a body before they are held, and says whether `most` still holds for all bodies together.
+    pub(super) fn carry(&self, bytes: usize, most: u64) -> bool {
+        let bytes = bytes as u64;
+        self.carried.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= most
     }
 
     /// Counts a request, and says which of the call's it is, from 1.

@@ -1,7 +1,7 @@
 //! What TeleCloud is told, decided from the module's word and from what the gateway itself saw leave and come back.
 //!
-//! A module's claim that nothing was changed is believed only when the record of its exchanges does not say otherwise: on
-//! "nothing was changed" an order may be refunded or sent again.
+//! A module's claim that nothing was changed, or that the carrier rejected the order, is believed only when the record of its
+//! exchanges does not say otherwise: on either an order may be refunded or sent again.
 
 use crate::domain::answer::{Answer, Failure, Reply};
 use crate::domain::call::{Exchange, ExchangeEnd, Outcome};
@@ -72,6 +72,12 @@ pub(super) fn verdict(
             "the module answered pending to {action}, which TeleCloud knows for Order/Create only; answer done or a failure"
         )),
         Ok(Err(Failure::Rejected(text))) => {
+            if let Some(exchange) = left_open(exchanges) {
+                return unknown(format!(
+                    "the module says that the order was rejected ({text}), but {}, and the carrier was not heard since",
+                    named(exchange)
+                ));
+            }
             let text = if text.trim().is_empty() {
                 NO_REASON.to_owned()
             } else {
@@ -87,7 +93,7 @@ pub(super) fn verdict(
                 named(exchange)
             )),
         },
-        Ok(Err(Failure::Unknown(text))) if exchanges.iter().any(got_out) => unknown(text),
+        Ok(Err(Failure::Unknown(text))) if !nothing_left(exchanges) => unknown(text),
         Ok(Err(Failure::Unknown(text))) => failure(
             UNREACHABLE,
             Outcome::Unreachable,
@@ -127,6 +133,24 @@ fn first_that_may_have_changed_something(exchanges: &[Exchange]) -> Option<&Exch
     exchanges
         .iter()
         .find(|exchange| !exchange.read_only && got_out(exchange) && !definitely_refused(exchange))
+}
+
+/// Whether no request has left for a carrier, as far as anyone can tell.
+pub(super) fn nothing_left(exchanges: &[Exchange]) -> bool {
+    !exchanges.iter().any(got_out)
+}
+
+/// A request that may have changed something and was not answered, when no later one was answered either: nothing that the
+/// module heard can have told it what became of it.
+fn left_open(exchanges: &[Exchange]) -> Option<&Exchange> {
+    let silent = exchanges.iter().rev().take_while(|exchange| !is_answered(exchange));
+    silent
+        .filter(|exchange| !exchange.read_only && got_out(exchange))
+        .last()
+}
+
+fn is_answered(exchange: &Exchange) -> bool {
+    matches!(exchange.end, Some(ExchangeEnd::Answered { .. }))
 }
 
 /// Whether a byte of it may have reached the carrier. One that is still under way, or was cut off, may have.
@@ -247,6 +271,41 @@ mod tests {
             verdict(ActionKind::Swap, claimed(), &looked_up).outcome,
             Outcome::Unknown
         );
+    }
+
+    #[test]
+    fn a_rejection_is_believed_unless_the_last_word_is_missing() {
+        let silent = || exchange("POST", Some(ExchangeEnd::NoAnswer { reason: reason() }));
+        let refused = || exchange("POST", Some(ExchangeEnd::NotSent { reason: reason() }));
+        let table = [
+            ("no exchange", vec![], Outcome::Rejected),
+            (
+                "the carrier said no",
+                vec![exchange("POST", answered(422))],
+                Outcome::Rejected,
+            ),
+            (
+                "a look-up without answer",
+                vec![exchange("GET", None)],
+                Outcome::Rejected,
+            ),
+            ("not sent", vec![refused()], Outcome::Rejected),
+            ("no answer", vec![silent()], Outcome::Unknown),
+            ("no answer, then not sent", vec![silent(), refused()], Outcome::Unknown),
+            (
+                "no answer, then looked up",
+                vec![silent(), exchange("GET", answered(404))],
+                Outcome::Rejected,
+            ),
+        ];
+        for (name, exchanges, outcome) in table {
+            let claimed = Ok(Err(Failure::Rejected(reason())));
+            assert_eq!(
+                verdict(ActionKind::Create, claimed, &exchanges).outcome,
+                outcome,
+                "{name}"
+            );
+        }
     }
 
     #[test]

@@ -19,27 +19,19 @@ const WASM_STACK_BYTES: usize = 512 << 10;
 /// Stack of the fiber that a call runs on: the module's, and below it room for the host's functions.
 const FIBER_STACK_BYTES: usize = 2 << 20;
 
-/// How much of a used stack is zeroed in place instead of being given back to the system. Giving it back costs a system
-/// call in each call, and a small module does not get past this.
-const STACK_KEPT_BYTES: usize = 128 << 10;
-
-/// How much of a used memory is reset in place, for the same reason: a small module's data and heap fit.
+/// How much of a used memory is reset in place instead of being given back to the system, which costs a system call in each
+/// call: a small module's data and heap fit.
 const MEMORY_KEPT_BYTES: usize = 512 << 10;
 
 /// How much of a used table is reset in place.
 const TABLE_KEPT_BYTES: usize = 64 << 10;
 
-/// Core instances, memories and tables in one component. A component made by `wit-component` has 3 to 5 core modules, one
-/// memory and a few tables; without these bounds one component could take the whole pool.
+/// Core instances, memories and tables in one component. A Rust component has 3 to 5 core instances, one memory and a few
+/// tables, a Python component some twenty. The pool has this much for every call at once: a component that takes all it may
+/// takes nothing from others.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 32;
 const MEMORIES_PER_COMPONENT: u32 = 4;
 const TABLES_PER_COMPONENT: u32 = 8;
-
-/// Slots of the pool by call, over all calls. Modules use fewer core instances, memories and tables than they may; a pool
-/// for the worst case of every call at once would reserve much address space for nothing.
-const CORE_INSTANCES_PER_CALL: u32 = 8;
-const MEMORIES_PER_CALL: u32 = 2;
-const TABLES_PER_CALL: u32 = 4;
 
 /// Elements in one table. Python's has some 12,000.
 const TABLE_ELEMENTS: usize = 50_000;
@@ -49,21 +41,9 @@ pub(super) fn engine(concurrent_calls: u32) -> wasmtime::Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(concurrent_calls)
         .total_stacks(concurrent_calls)
-        .total_core_instances(
-            concurrent_calls
-                .saturating_mul(CORE_INSTANCES_PER_CALL)
-                .max(CORE_INSTANCES_PER_COMPONENT),
-        )
-        .total_memories(
-            concurrent_calls
-                .saturating_mul(MEMORIES_PER_CALL)
-                .max(MEMORIES_PER_COMPONENT),
-        )
-        .total_tables(
-            concurrent_calls
-                .saturating_mul(TABLES_PER_CALL)
-                .max(TABLES_PER_COMPONENT),
-        )
+        .total_core_instances(concurrent_calls.saturating_mul(CORE_INSTANCES_PER_COMPONENT))
+        .total_memories(concurrent_calls.saturating_mul(MEMORIES_PER_COMPONENT))
+        .total_tables(concurrent_calls.saturating_mul(TABLES_PER_COMPONENT))
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
         .max_memories_per_component(MEMORIES_PER_COMPONENT)
         .max_tables_per_component(TABLES_PER_COMPONENT)
@@ -71,8 +51,8 @@ pub(super) fn engine(concurrent_calls: u32) -> wasmtime::Result<Engine> {
         .table_elements(TABLE_ELEMENTS)
         // Asks the kernel which pages a call has touched and resets only those. Together with the kept parts below, a
         // small call changes no mapping at all, and mapping changes are what stops two threads from being faster than one.
+        // Stacks are not reset: WebAssembly cannot read what it has not written there.
         .pagemap_scan(Enabled::Auto)
-        .async_stack_keep_resident(STACK_KEPT_BYTES)
         .linear_memory_keep_resident(MEMORY_KEPT_BYTES)
         .table_keep_resident(TABLE_KEPT_BYTES);
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use wasmtime::component::Resource;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
@@ -13,7 +14,7 @@ use super::bindings::orders;
 use super::state::{CallState, PostedDocument};
 use crate::domain::answer::{Answer, Failure, Pending};
 use crate::domain::call::{CallId, Usage};
-use crate::domain::event::{Action, Event, ServiceStatus, Vars};
+use crate::domain::event::{Action, Event, ServiceStatus, VAR_CHARACTERS_MAX, Vars};
 use crate::domain::limits::Limits;
 use crate::domain::name::SecretName;
 use crate::domain::secret::Secret;
@@ -24,6 +25,9 @@ const HOSTCALL_BYTES_MAX: usize = 16 << 20;
 
 /// Handles that a component's own tables can hold at once.
 const HANDLES_MAX: usize = 10_000;
+
+/// How long to wait for exchanges that were given up to be on record. It takes microseconds, or the disk is stuck.
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// How loud a line is, or which stream it was printed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,11 +127,12 @@ pub(super) async fn run(engine: &Engine, slots: &Semaphore, prepared: &Prepared,
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut store| {
         let state = store.data_mut();
-        state.ticks = state.ticks.saturating_sub(1);
-        if state.ticks == 0 {
-            Err(CpuUsedUp.into())
-        } else {
-            Ok(UpdateDeadline::Yield(1))
+        match state.ticks.checked_sub(1) {
+            None => Err(CpuUsedUp.into()),
+            Some(left) => {
+                state.ticks = left;
+                Ok(UpdateDeadline::Yield(1))
+            }
         }
     });
 
@@ -137,11 +142,17 @@ pub(super) async fn run(engine: &Engine, slots: &Semaphore, prepared: &Prepared,
         memory_bytes: state.limiter.used(),
         ..Usage::default()
     };
+    let refused = state.limiter.refused();
+    // What is still under way at a carrier is given up here. Whether it had left is part of the answer, so that is waited for.
+    drop(store);
+    if timeout(SETTLE, invocation.passage.spent.settled()).await.is_err() {
+        tracing::warn!("an exchange that was given up has not ended; its record has no end");
+    }
     let result = match ended {
         Err(_) => Err(Fault::Deadline(limits.deadline_ms)),
         Ok(Ok(word)) => word_of(word).map_err(Fault::Answer),
         Ok(Err(error)) if error.is::<CpuUsedUp>() => Err(Fault::Cpu(limits.cpu_ms)),
-        Ok(Err(error)) if state.limiter.refused() => Err(Fault::Memory(limits.memory_bytes, reason(&error))),
+        Ok(Err(error)) if refused => Err(Fault::Memory(limits.memory_bytes, reason(&error))),
         Ok(Err(error)) => Err(Fault::Trap(reason(&error))),
     };
     Ran { result, usage }
@@ -217,10 +228,13 @@ fn word_of(word: Result<orders::Answer, orders::Failure>) -> Result<Result<Answe
     })
 }
 
-/// An answer with a VAR that does not exist is refused whole: what the module meant by it cannot be known.
+/// An answer with a VAR that cannot be is refused whole: half of what the module meant would be saved on the order for good.
 fn vars_of(list: Vec<orders::Var>) -> Result<Vars, String> {
     let mut vars = Vars::default();
     for orders::Var { index, value } in list {
+        if value.chars().nth(VAR_CHARACTERS_MAX).is_some() {
+            return Err(format!("VAR{index} is longer than {VAR_CHARACTERS_MAX} characters"));
+        }
         vars.set(index, value)
             .map_err(|index| format!("VAR{index} is not one of VAR1 to VAR20"))?;
     }

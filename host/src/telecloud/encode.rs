@@ -1,7 +1,7 @@
 //! A reply as the MODULE document that TeleCloud reads.
 //!
 //! A declaration, a newline, then one line. `SUCCESS` comes first, then `STATUS` or `ERROR`, then the VARs by number;
-//! nothing follows the root element. In texts, `&`, `<` and `>` are escaped, CR and LF become character references (so
+//! nothing follows the root element. How long a VAR may be was checked when the module answered. In texts, `&`, `<` and `>` are escaped, CR and LF become character references (so
 //! that no parser joins or drops them, and the document stays one line), and what XML 1.0 cannot carry at all becomes
 //! U+FFFD. Quote characters stay as they are.
 
@@ -12,10 +12,6 @@ pub const CONTENT_TYPE: &str = "text/xml; charset=utf-8";
 
 /// Most characters of an `ERROR`. People read it on one screen; what is cut off is in the call record.
 pub const ERROR_CHARS_MAX: usize = 1_000;
-
-/// Most characters of a VAR. The longest that carriers hand out, eSIM activation codes, stay below 300. A longer value
-/// is left out: half a value, saved on the order for good, is worse than none.
-pub const VAR_CHARS_MAX: usize = 4_096;
 
 /// Stands in for an empty `ERROR`, which TeleCloud does not accept.
 const NO_REASON: &str = "The module gave no reason";
@@ -34,7 +30,7 @@ pub fn encode(reply: &Reply) -> String {
             if *pending {
                 element(&mut out, "STATUS", "PENDING");
             }
-            for (index, value) in vars.iter().filter(|(_, value)| fits(value, VAR_CHARS_MAX)) {
+            for (index, value) in vars.iter() {
                 element(&mut out, &format!("VAR{index}"), value);
             }
         }
@@ -136,18 +132,11 @@ mod tests {
     }
 
     #[test]
-    fn a_long_error_is_cut_and_a_long_var_is_left_out() {
+    fn a_long_error_is_cut_and_says_so() {
         let exact = "é".repeat(ERROR_CHARS_MAX);
         assert!(encode(&Reply::failure(exact.as_str())).contains(&exact));
         let cut = format!("<ERROR>{}…</ERROR>", "é".repeat(ERROR_CHARS_MAX - 1));
         assert!(encode(&Reply::failure(format!("{exact}é"))).contains(&cut));
-
-        let exact = "é".repeat(VAR_CHARS_MAX);
-        let body = encode(&success(false, &[(1, &exact), (2, &format!("{exact}é")), (3, "z")]));
-        assert_eq!(
-            body,
-            format!("{DECLARATION}<MODULE><SUCCESS>Y</SUCCESS><VAR1>{exact}</VAR1><VAR3>z</VAR3></MODULE>")
-        );
     }
 
     /// What an independent parser makes of a body: the elements below `MODULE`, in order.

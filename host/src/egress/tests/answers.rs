@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, header};
+use http_body_util::Full;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
@@ -65,7 +65,7 @@ async fn the_host_header_is_the_host_in_its_one_spelling_whatever_the_url_has() 
     let written = format!("API.Carrier.Example.:{}", carrier.port);
     for host in [written.clone(), format!("api.carrier.example:{}", carrier.port)] {
         let request = Request::get(format!("http://{written}/v1")).header("host", host);
-        let answer = rig.send(request.body(Bytes::new()).expect("a request")).await;
+        let answer = rig.send(request.body(Full::default()).expect("a request")).await;
         assert_eq!(answer.expect("an answer").status(), 204);
         let expected = format!(
             "GET /v1 HTTP/1.1\r\nhost: api.carrier.example:{}\r\nconnection: close\r\n\r\n",

@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::Request;
+use http_body_util::Full;
 use serde_json::json;
 
 use super::rig::{Book, Canary, Carrier, Rig, local, resolver};
 use crate::domain::secret::Secret;
-use crate::egress::DoorError;
+use crate::egress::{DoorError, Timeouts};
 
 #[tokio::test]
 async fn a_name_that_stands_for_an_address_inside_is_denied_and_not_dialled() {
@@ -97,7 +98,7 @@ async fn no_spelling_of_loopback_reaches_it() {
     ] {
         let url = format!("http://{host}:{port}/v1");
         // What is no URL at all does not reach the door.
-        let Ok(request) = Request::post(&url).body(Bytes::new()) else {
+        let Ok(request) = Request::post(&url).body(Full::default()) else {
             continue;
         };
         let error = rig.send(request).await.expect_err(&url);
@@ -227,7 +228,7 @@ async fn a_user_name_in_a_url_is_denied_and_not_recorded() {
     let canary = Canary::start();
     let rig = Rig::to(canary.port());
     let url = format!("http://avery:hunter2@api.carrier.example:{}/v1", canary.port());
-    let request = Request::get(&url).body(Bytes::new()).expect("a request");
+    let request = Request::get(&url).body(Full::default()).expect("a request");
     let error = rig.send(request).await.expect_err("denied");
     let why = "the URL has a user name in it: send credentials in the Authorization header";
     assert_eq!(error, DoorError::UrlInvalid(why.to_owned()));
@@ -235,6 +236,51 @@ async fn a_user_name_in_a_url_is_denied_and_not_recorded() {
     let started = format!("GET {shown} \"\" by None read_only true");
     assert_eq!(rig.book.lines(), [started, format!("denied: {why}")]);
     canary.assert_untouched(&url);
+}
+
+#[tokio::test]
+async fn all_bodies_of_a_call_together_have_a_limit() {
+    let carrier = Carrier::answering("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n123456").await;
+    let mut rig = Rig::to(carrier.port);
+    rig.limits.traffic_bytes = 10;
+    let (door, passage) = (rig.door(), rig.passage());
+    let send = |body| door.send(&passage, rig.post(body), Timeouts::default());
+    send("1234").await.expect("4 and 6 are 10");
+    let why = "the module allows 10 bytes in all bodies of one call, and they are used up";
+    assert_eq!(
+        send("1").await.expect_err("1 too many"),
+        DoorError::LimitReached(why.to_owned())
+    );
+
+    let (door, passage) = (rig.door(), rig.passage());
+    let error = door
+        .send(&passage, rig.post("12345"), Timeouts::default())
+        .await
+        .expect_err("5 and 6 are 11");
+    assert_eq!(error, DoorError::TrafficUsedUp { most: 10 });
+    assert!(error.was_sent());
+}
+
+#[tokio::test]
+async fn a_request_without_a_place_is_not_even_read() {
+    struct Unread;
+    impl hyper::body::Body for Unread {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
+            panic!("the body was read")
+        }
+    }
+    let canary = Canary::start();
+    let mut rig = Rig::to(canary.port());
+    rig.limits.requests = 0;
+    let request = rig.post("").map(|_| Unread);
+    let error = rig.door().send(&rig.passage(), request, Timeouts::default()).await;
+    assert!(matches!(error, Err(DoorError::LimitReached(_))), "{error:?}");
+    canary.assert_untouched("no place");
 }
 
 #[tokio::test]

@@ -158,7 +158,6 @@ async fn a_call_has_its_number_of_requests_and_only_the_first_beyond_is_recorded
         ends[2],
         "denied: the module allows 2 requests in one call, and they are used up"
     );
-    assert_eq!(passage.spent.requests(), 0, "none was let out");
     canary.assert_untouched("over the limit");
 }
 
@@ -174,7 +173,6 @@ async fn a_grant_has_its_own_number_of_requests() {
     let error = door.send(&passage, rig.get("/v1"), Timeouts::default()).await;
     let why = "grant \"carrier-api\" allows 2 requests in one call, and they are used up";
     assert_eq!(error.expect_err("a third"), DoorError::LimitReached(why.to_owned()));
-    assert_eq!(passage.spent.requests(), 2);
     assert_eq!(carrier.accepted(), 2);
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body_util::Full;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -279,7 +280,7 @@ impl Rig {
         }
     }
 
-    pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, DoorError> {
+    pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, DoorError> {
         self.door().send(&self.passage(), request, Timeouts::default()).await
     }
 
@@ -289,14 +290,14 @@ impl Rig {
         format!("{scheme}://api.carrier.example:{port}{path}")
     }
 
-    pub(super) fn post(&self, body: &'static str) -> Request<Bytes> {
+    pub(super) fn post(&self, body: &'static str) -> Request<Full<Bytes>> {
         Request::post(self.url("/v1/lines"))
-            .body(Bytes::from(body))
+            .body(Full::from(body))
             .expect("a request")
     }
 
-    pub(super) fn get(&self, path: &str) -> Request<Bytes> {
-        Request::get(self.url(path)).body(Bytes::new()).expect("a request")
+    pub(super) fn get(&self, path: &str) -> Request<Full<Bytes>> {
+        Request::get(self.url(path)).body(Full::default()).expect("a request")
     }
 
     /// How the last exchange ended, as recorded.

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::uri::Scheme;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
@@ -45,7 +44,6 @@ impl WasiHttpHooks for Outbound {
             between_bytes: options.between_bytes_timeout,
         });
         Box::new(async move {
-            let request = whole(request, passage.limits.request_bytes).await?;
             let response = door
                 .send(&passage, request, asked)
                 .await
@@ -62,24 +60,6 @@ impl WasiHttpHooks for Outbound {
     }
 }
 
-/// The request with its body in one piece. A body that the module does not finish, or that differs from its own
-/// content-length, is an error, and nothing is sent.
-async fn whole(request: Request<WasiBody>, limit: u64) -> Result<Request<Bytes>, Error> {
-    let (head, body) = request.into_parts();
-    let limited = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
-    match limited.collect().await {
-        Ok(body) => Ok(Request::from_parts(head, body.to_bytes())),
-        Err(error) if error.is::<LengthLimitError>() => Err(Error::HttpRequestBodySize(Some(limit))),
-        Err(error) => Err(error
-            .downcast::<Error>()
-            .map_or_else(|other| internal(&other), |error| *error)),
-    }
-}
-
-fn internal(error: &impl ToString) -> Error {
-    Error::InternalError(Some(error.to_string()))
-}
-
 /// What the module is told. Codes tell apart what was never sent from what may have arrived; the door's own sentence is in
 /// the call's record.
 fn guest_error(error: &DoorError) -> Error {
@@ -90,6 +70,7 @@ fn guest_error(error: &DoorError) -> Error {
         DoorError::UrlTooLong { .. } => Error::HttpRequestUriTooLong,
         DoorError::RequestHeadersTooLarge { most } => Error::HttpRequestHeaderSectionSize(u32::try_from(most).ok()),
         DoorError::RequestTooLarge { most } => Error::HttpRequestBodySize(Some(most)),
+        DoorError::RequestIncomplete(_) => Error::HttpRequestBodySize(None),
         DoorError::LimitReached(_) => Error::ConnectionLimitReached,
         DoorError::DnsFailed(_) => Error::DnsError {
             rcode: None,
@@ -106,7 +87,9 @@ fn guest_error(error: &DoorError) -> Error {
         DoorError::ResponseHeadersTooLarge { most_bytes, .. } => {
             Error::HttpResponseHeaderSectionSize(u32::try_from(most_bytes).ok())
         }
-        DoorError::ResponseTooLarge { most } => Error::HttpResponseBodySize(Some(most)),
+        DoorError::TrafficUsedUp { most } | DoorError::ResponseTooLarge { most } => {
+            Error::HttpResponseBodySize(Some(most))
+        }
         DoorError::ProtocolError(_) => Error::HttpProtocolError,
     }
 }
