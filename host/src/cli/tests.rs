@@ -5,7 +5,9 @@ use super::*;
 use crate::api::tests::world::{ADMIN, World};
 use crate::domain::tenant::Scope;
 
+/// As the program's own.
 #[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -41,7 +41,9 @@ pub enum Command {
         #[command(flatten)]
         module: ModuleArgs,
         /// Its number, or its digest
-        version: String,
+        // Not called `version`, which is the option that every command has.
+        #[arg(value_name = "VERSION")]
+        which: String,
     },
 }
 
@@ -97,9 +99,9 @@ pub(super) async fn run(command: Command, session: &mut Session<'_>) -> Result<(
                 table(out, &headings, rows, "There are no versions yet.")
             })
         }
-        Command::Activate { module, version } => {
-            let activated = activate(&module, &version, session).await?;
-            session.printer.done(&activated, &format!("version {version} serves"))
+        Command::Activate { module, which } => {
+            let activated = activate(&module, &which, session).await?;
+            session.printer.done(&activated, &format!("version {which} serves"))
         }
     }
 }
