@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -81,12 +83,12 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, mut st
         let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
             let router = router.clone();
             async move {
-                Ok::<_, Infallible>(
-                    router
-                        .oneshot(request.map(Body::new))
-                        .await
-                        .unwrap_or_else(|never| match never {}),
-                )
+                // hyper minds its buffer's size between two reads, and the last one may go past it.
+                if head_bytes(&request) > limits.head_bytes {
+                    return Ok::<_, Infallible>(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response());
+                }
+                let answered = router.oneshot(request.map(Body::new)).await;
+                Ok(answered.unwrap_or_else(|never| match never {}))
             }
         });
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(socket), service));
@@ -104,4 +106,12 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, mut st
     }
     while connections.try_join_next().is_some() {}
     connections.len()
+}
+
+/// Bytes of a request's head, as far as they are still known.
+fn head_bytes<B>(request: &hyper::Request<B>) -> usize {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    // The colon, the space and the line's end.
+    let line = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
+    target + request.headers().iter().map(line).sum::<usize>()
 }
