@@ -17,8 +17,8 @@ use crate::config::Config;
 use crate::egress::{self, Door};
 use crate::gateway::Gateway;
 use crate::journal::Journal;
-use crate::registry::Registry;
 use crate::registry::admin_token::AdminToken;
+use crate::registry::{Registry, root_key};
 use crate::sandbox::Sandbox;
 use crate::storage::Stores;
 use crate::vault::Vault;
@@ -58,6 +58,8 @@ impl App {
         make_folder(&config.data_dir).map_err(failed(format!("data_dir {}", config.data_dir.display())))?;
         let vault = Arc::new(Vault::open(&config.key_file).map_err(failed("key_file"))?);
         let stores = Stores::open(&config.data_dir).map_err(failed("data_dir"))?;
+        let key = root_key::check(&*stores.documents, &vault).await;
+        key.map_err(failed(format!("key_file {}", config.key_file.display())))?;
         let admin_token = config.admin_token.as_ref();
         let token = AdminToken::establish(&*stores.documents, &vault, admin_token, &config.data_dir).await;
         let token = token.map_err(failed("admin token"))?;

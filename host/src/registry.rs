@@ -11,6 +11,7 @@ pub mod error;
 mod load;
 pub mod modules;
 mod paths;
+pub mod root_key;
 pub mod settings;
 mod state;
 pub mod table;

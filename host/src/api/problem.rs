@@ -244,7 +244,10 @@ impl From<RegistryError> for Problem {
                 engine(&source, Code::NotPrepared, text)
             }
             RegistryError::Storage(error) => error.into(),
-            RegistryError::ComponentLost { .. } | RegistryError::Sealed { .. } | RegistryError::AdminToken(_) => {
+            RegistryError::ComponentLost { .. }
+            | RegistryError::Sealed { .. }
+            | RegistryError::OtherKey
+            | RegistryError::AdminToken(_) => {
                 tracing::error!(error = text, "the registry failed");
                 Code::Internal.because("The gateway's log says why; ask its operator.")
             }

@@ -100,6 +100,9 @@ pub enum RegistryError {
         /// Why not.
         source: VaultError,
     },
+    /// The root key is not the one of the first start.
+    #[error("the data was written with another key; put that one back")]
+    OtherKey,
     /// The first admin token cannot be used, or not be written.
     #[error("admin token: {0}")]
     AdminToken(String),

@@ -15,6 +15,9 @@ pub(super) const TENANTS: &str = "tenants/";
 /// The hash of the admin token that was made at the first start.
 pub(super) const ADMIN_TOKEN: &str = "platform/admin-token";
 
+/// What the root key is recognised by.
+pub(super) const ROOT_KEY: &str = "platform/root-key";
+
 /// Everything of a tenant.
 pub(super) fn tenant_folder(tenant: &TenantName) -> String {
     format!("{TENANTS}{tenant}/")
