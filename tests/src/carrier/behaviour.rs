@@ -139,6 +139,13 @@ impl Reply {
         }
     }
 
+    /// The same with one more header.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers.append(name, HeaderValue::from_static(value));
+        self
+    }
+
     /// An error in the carrier's own form.
     #[must_use]
     pub fn error(status: StatusCode, code: &str, message: &str) -> Self {

@@ -1,33 +1,48 @@
 //! Going out.
+//!
+//! Where a request carries the secret is up to the setting `secret_in`: `header` (unless set) for
+//! `authorization: Bearer …`, `query` for the parameter `token`, `body` for the member `token` of the JSON body of a POST.
 
-use patchbay_module::http::{self, Request};
+use patchbay_module::http;
 use patchbay_module::{Answer, Failure, Order, Outcome, config};
 
 pub(crate) fn fetch(order: &Order) -> Outcome {
-    let url = config::require("url")?;
+    let mut url = config::require("url")?;
+    let mut body = format!("{{\"call\":\"{}\"}}", order.call_id());
+    let mut authorization = None;
+    if let Some(name) = config::get("secret") {
+        let secret = config::secret(&name)?;
+        match config::get("secret_in").as_deref() {
+            None | Some("header") => authorization = Some(format!("Bearer {secret}")),
+            Some("query") => url = format!("{url}?token={}", http::encode(&secret)),
+            Some("body") => body = format!("{{\"token\":\"{secret}\"}}"),
+            Some(other) => return Err(Failure::rejected(format!("No such place for a secret: {other}"))),
+        }
+    }
     let mut request = match config::get("method").as_deref() {
         None | Some("GET") => http::get(url),
-        Some("POST") => with_body(http::post(url), order),
+        Some("POST") => http::post(url).body("application/json", body),
         Some(other) => return Err(Failure::rejected(format!("No such method: {other}"))),
     };
-    if let Some(name) = config::get("secret") {
-        request = request.header("authorization", format!("Bearer {}", config::secret(&name)?));
+    if let Some(authorization) = authorization {
+        request = request.header("authorization", authorization);
     }
     let response = request.send()?;
-    Ok(Answer::done()
-        .var(1, response.status().to_string())
-        .var(2, response.text()))
+    let body = match config::get("body_as").as_deref() {
+        Some("hex") => response.body().iter().map(|byte| format!("{byte:02x}")).collect(),
+        _ => response.text().into_owned(),
+    };
+    Ok(Answer::done().var(1, response.status().to_string()).var(2, body))
 }
 
 pub(crate) fn two_step(order: &Order) -> Outcome {
     for key in ["url", "second_url"] {
-        with_body(http::post(config::require(key)?), order).send()?;
+        let body = format!("{{\"call\":\"{}\"}}", order.call_id());
+        http::post(config::require(key)?)
+            .body("application/json", body)
+            .send()?;
     }
     Ok(Answer::done())
-}
-
-fn with_body(request: Request, order: &Order) -> Request {
-    request.body("application/json", format!("{{\"call\":\"{}\"}}", order.call_id()))
 }
 
 #[cfg(test)]
@@ -51,6 +66,30 @@ mod tests {
             run.requests[0].header_value("authorization"),
             Some(authorization.as_str())
         );
+    }
+
+    #[test]
+    fn the_secret_goes_where_it_is_told_to() {
+        let fetch = |secret_in| {
+            Gateway::new()
+                .config("mode", "fetch")
+                .config("method", "POST")
+                .config("url", "https://carrier.test/a")
+                .config("secret", "token")
+                .config("secret_in", secret_in)
+                .config("body_as", "hex")
+                .secret("token")
+                .carrier(|_| Reply::text(200, "\u{1f}~"))
+                .run::<Hostile>(Event::create())
+        };
+        let run = fetch("query");
+        assert_eq!(run.outcome, Ok(Answer::done().var(1, "200").var(2, "1f7e")));
+        let url = run.requests[0].url();
+        assert!(
+            url.starts_with("https://carrier.test/a?token=") && !url.contains('{'),
+            "{url}"
+        );
+        assert_eq!(fetch("body").requests[0].body_json()["token"], placeholder("token"));
     }
 
     #[test]
