@@ -66,6 +66,19 @@ impl Gateway {
     /// # Errors
     /// When it does not start, with its log.
     pub fn start_in(folder: Arc<TempDir>, arguments: &[&str]) -> anyhow::Result<Self> {
+        Self::launch(folder, arguments, Some(ADMIN_TOKEN))
+    }
+
+    /// Starts a gateway that nobody gives an admin token: it makes one and leaves it in a file.
+    ///
+    /// # Errors
+    /// When it does not start, with its log, or the file is not there.
+    pub fn start_without_token(folder: Arc<TempDir>) -> anyhow::Result<Self> {
+        Self::launch(folder, &[], None)
+    }
+
+    fn launch(folder: Arc<TempDir>, arguments: &[&str], token: Option<&str>) -> anyhow::Result<Self> {
+        let data = folder.path().join("data");
         let mut child = Command::new(program()?)
             .args([
                 "serve",
@@ -77,9 +90,9 @@ impl Gateway {
                 "json",
             ])
             .arg("--data-dir")
-            .arg(folder.path().join("data"))
+            .arg(&data)
             .args(arguments)
-            .env("PATCHBAY_ADMIN_TOKEN", ADMIN_TOKEN)
+            .envs(token.map(|token| ("PATCHBAY_ADMIN_TOKEN", token)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -103,14 +116,18 @@ impl Gateway {
             let log = log.lock().unwrap_or_else(PoisonError::into_inner).join("\n");
             bail!("the gateway did not start ({status}):\n{log}");
         };
-        let admin = Admin::new(format!("http://{admin}"), ADMIN_TOKEN, client()?);
-        Ok(Self {
+        let mut gateway = Self {
             child,
             log,
             public: format!("http://{public}"),
-            admin,
+            admin: Admin::new(format!("http://{admin}"), token.unwrap_or_default(), client()?),
             folder,
-        })
+        };
+        if token.is_none() {
+            let made = std::fs::read_to_string(data.join("admin-token"))?;
+            gateway.admin = gateway.admin.with_token(made.trim());
+        }
+        Ok(gateway)
     }
 
     /// The URL of a module.
@@ -330,10 +347,8 @@ impl Admin {
     pub async fn deploy(&self, tenant: &str, module: &str, deployment: Deployment) -> anyhow::Result<()> {
         let at = format!("/v1/tenants/{tenant}");
         self.put(&at, json!({ "title": tenant })).await?;
-        if self.get(&format!("{at}/telecloud-keys")).await?["items"]
-            .as_array()
-            .is_none_or(Vec::is_empty)
-        {
+        let keys = self.get(&format!("{at}/telecloud-keys")).await?;
+        if keys["items"].as_array().is_none_or(Vec::is_empty) {
             self.post(
                 &format!("{at}/telecloud-keys"),
                 json!({ "label": "test", "key": "key_good" }),
