@@ -3,11 +3,13 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::error::DoorError;
@@ -27,14 +29,46 @@ pub trait Resolver: Send + Sync {
     async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>>;
 }
 
+/// Look-ups under way at once. Each holds a thread until the system answers, and a dead name server lets it wait for half a
+/// minute; without a bound, such look-ups would take every thread there is for work that blocks.
+const LOOKUPS_MAX: usize = 64;
+
 /// The system's own resolver, with its hosts file and search list.
-pub struct SystemResolver;
+pub struct SystemResolver {
+    /// Permits for look-ups.
+    lookups: Arc<Semaphore>,
+}
+
+impl SystemResolver {
+    pub(super) fn new() -> Self {
+        Self {
+            lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)),
+        }
+    }
+
+    /// Runs a look-up that goes on when nobody waits for it any more. It keeps its permit until it has really ended.
+    async fn look_up<F>(&self, look_up: F) -> io::Result<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let permit = Arc::clone(&self.lookups).acquire_owned().await;
+        let under_way = tokio::spawn(async move {
+            let _permit = permit;
+            look_up.await
+        });
+        under_way.await.map_err(io::Error::other)
+    }
+}
 
 #[async_trait]
 impl Resolver for SystemResolver {
     async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
-        let found = tokio::net::lookup_host((name, 0)).await?;
-        Ok(found.map(|address| address.ip()).collect())
+        let name = name.to_owned();
+        let found = self.look_up(async move {
+            let found = tokio::net::lookup_host((name, 0)).await?;
+            Ok(found.map(|address| address.ip()).collect())
+        });
+        found.await?
     }
 }
 
@@ -187,6 +221,22 @@ mod tests {
             let own = is_own(&listeners(listener), target.parse().expect("an address"));
             assert_eq!(own, expected, "{target} against {listener}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_look_up_that_nobody_waits_for_any_more_counts_until_it_ends() {
+        let resolver = SystemResolver {
+            lookups: Arc::new(Semaphore::new(1)),
+        };
+        let (answer, answered) = tokio::sync::oneshot::channel::<()>();
+        let soon = || Instant::now() + std::time::Duration::from_millis(20);
+        let given_up = timeout_at(soon(), resolver.look_up(answered)).await;
+        assert!(given_up.is_err(), "it has no answer yet");
+        let next = timeout_at(soon(), resolver.look_up(async {})).await;
+        assert!(next.is_err(), "the wait for a permit counts into the time");
+        answer.send(()).expect("the look-up goes on");
+        resolver.look_up(async {}).await.expect("the permit is back");
+        assert_eq!(resolver.lookups.available_permits(), 1);
     }
 
     #[tokio::test]

@@ -71,7 +71,7 @@ impl Door {
     /// A door that looks names up as this machine does and trusts the authorities that it trusts.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self::with(config, Arc::new(SystemResolver), Tls::native())
+        Self::with(config, Arc::new(SystemResolver::new()), Tls::native())
     }
 
     /// A door with a resolver and authorities of its own.
