@@ -86,6 +86,8 @@ impl Vault {
                     .map_err(failed)?;
                 writeln!(file, "{text}")
                     .and_then(|()| file.sync_all())
+                    // Without its name the file would be gone after a power failure, and with it every secret.
+                    .and_then(|()| File::open(folder_of(path))?.sync_all())
                     .map_err(failed)?;
             }
             Err(error) => return Err(failed(error)),
@@ -166,6 +168,14 @@ impl Vault {
     }
 }
 
+/// The folder that a file is in. A bare name is in the current one.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
 /// Bytes from the system's own source.
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
@@ -206,6 +216,13 @@ mod tests {
         let read = Vault::open(&path).expect("read");
         assert_eq!(made.hash("x"), read.hash("x"));
         assert_eq!(path.metadata().expect("there").permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn the_folder_of_a_key_file_can_be_opened_whichever_way_the_file_is_named() {
+        for (file, folder) in [("keys/a.key", "keys"), ("a.key", "."), ("/a.key", "/")] {
+            assert_eq!(folder_of(Path::new(file)), Path::new(folder), "{file}");
+        }
     }
 
     #[test]
