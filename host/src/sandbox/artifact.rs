@@ -25,6 +25,7 @@ pub(super) struct Artifacts {
 impl Artifacts {
     pub(super) fn open(folder: PathBuf, engine: &Engine, vault: Arc<Vault>) -> std::io::Result<Self> {
         std::fs::create_dir_all(&folder)?;
+        remove_unfinished(&folder)?;
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         Ok(Self {
@@ -75,10 +76,19 @@ impl Artifacts {
 
     fn store(&self, name: &str, path: &Path, code: &[u8]) -> std::io::Result<()> {
         // A rename makes the file appear whole or not at all.
-        let mut file = tempfile_in(&self.folder, name)?;
-        file.1.write_all(&self.vault.tag(name, code))?;
-        file.1.write_all(code)?;
-        std::fs::rename(&file.0, path)
+        let unfinished = self
+            .folder
+            .join(format!("{UNFINISHED}{name}-{}", ulid::Ulid::generate()));
+        let write = || {
+            let mut file = std::fs::File::create_new(&unfinished)?;
+            file.write_all(&self.vault.tag(name, code))?;
+            file.write_all(code)?;
+            std::fs::rename(&unfinished, path)
+        };
+        write().inspect_err(|_| {
+            // The disk may be full: what is of no use must not stay. What stays all the same goes at the next start.
+            let _ = std::fs::remove_file(&unfinished);
+        })
     }
 
     #[expect(
@@ -93,11 +103,18 @@ impl Artifacts {
     }
 }
 
-/// A file next to its final place under a name that no other upload is using.
-fn tempfile_in(folder: &Path, name: &str) -> std::io::Result<(PathBuf, std::fs::File)> {
-    let path = folder.join(format!(".{name}-{}", ulid::Ulid::generate()));
-    let file = std::fs::File::create_new(&path)?;
-    Ok((path, file))
+/// How the name of a file begins that is still being written.
+const UNFINISHED: char = '.';
+
+/// Removes what a crash has left unfinished.
+fn remove_unfinished(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -150,5 +167,30 @@ mod tests {
             artifacts.load(&engine, "other", &other).is_none(),
             "a file under another's name"
         );
+    }
+
+    #[test]
+    fn nothing_unfinished_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let engine = super::super::engine::engine(1).expect("an engine");
+        let names = || {
+            let entries = std::fs::read_dir(folder.path()).expect("listed");
+            let names: Vec<_> = entries.map(|entry| entry.expect("entry").file_name()).collect();
+            names
+        };
+        for name in ["kept", ".half-written"] {
+            std::fs::write(folder.path().join(name), "x").expect("written");
+        }
+        let vault = Arc::new(Vault::new(&[7; 32]));
+        let artifacts = Artifacts::open(folder.path().to_owned(), &engine, vault).expect("opened");
+        assert_eq!(names(), ["kept"], "after a crash");
+
+        let taken = folder.path().join("taken");
+        std::fs::create_dir(&taken).expect("a folder");
+        std::fs::remove_file(folder.path().join("kept")).expect("removed");
+        artifacts
+            .store("taken", &taken, b"code")
+            .expect_err("a file cannot replace a folder");
+        assert_eq!(names(), ["taken"], "after an error");
     }
 }
