@@ -1,6 +1,7 @@
 //! Arguments, then settings, then run.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use patchbay::app::App;
@@ -25,6 +26,10 @@ enum Command {
     Client(cli::Command),
 }
 
+/// For threads that cannot be interrupted: a compilation takes up to some 15 s, a look-up as long as the resolver likes.
+/// Nobody waits for their results any more, so neither does the end of the process.
+const LAST_THREADS: Duration = Duration::from_secs(2);
+
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(settings) => serve(settings),
@@ -38,9 +43,10 @@ fn serve(settings: Settings) -> ExitCode {
         .map_err(|error| error.to_string())
         .and_then(|config| {
             start_logging(&config);
-            tokio::runtime::Runtime::new()
-                .map_err(|error| error.to_string())?
-                .block_on(run(config))
+            let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+            let outcome = runtime.block_on(run(config));
+            runtime.shutdown_timeout(LAST_THREADS);
+            outcome
         });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
