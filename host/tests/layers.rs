@@ -69,21 +69,40 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 /// The identifiers that follow `prefix` in the code, comments left out.
 fn named_after<'a>(code: &'a str, prefix: &str) -> Vec<&'a str> {
     let word = |c: char| c.is_alphanumeric() || c == '_';
-    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-    lines
-        .flat_map(|line| line.match_indices(prefix).map(|(at, _)| (line, at)).collect::<Vec<_>>())
-        .filter(|(line, at)| !line[..*at].ends_with(word))
-        .flat_map(|(line, at)| {
-            let rest = &line[at + prefix.len()..];
-            // `use crate::{a, b::c};` names several.
-            let group = rest
-                .strip_prefix('{')
-                .map(|list| list.split('}').next().unwrap_or(list).split(',').collect());
-            group.unwrap_or_else(|| vec![rest])
+    let is_comment = |at: usize| {
+        let line = code[..at].rfind('\n').map_or(0, |end| end + 1);
+        code[line..at].trim_start().starts_with("//")
+    };
+    code.match_indices(prefix)
+        .filter(|(at, _)| !code[..*at].ends_with(word) && !is_comment(*at))
+        .flat_map(|(at, _)| {
+            let rest = &code[at + prefix.len()..];
+            // `use crate::{a, b::{c, d}};` names `a` and `b`, on as many lines as it likes.
+            rest.strip_prefix('{').map_or_else(|| vec![rest], outermost)
         })
         .map(|text| text.trim().split(|c: char| !word(c)).next().unwrap_or_default())
         .filter(|name| !name.is_empty())
         .collect()
+}
+
+/// The members of a group, up to the brace that closes it.
+fn outermost(list: &str) -> Vec<&str> {
+    let (mut members, mut begin, mut depth) = (Vec::new(), 0, 0);
+    for (at, c) in list.char_indices() {
+        match c {
+            '{' => depth += 1,
+            ',' | '}' if depth == 0 => {
+                members.push(&list[begin..at]);
+                begin = at + 1;
+                if c == '}' {
+                    break;
+                }
+            }
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    members
 }
 
 fn names_crate(code: &str, name: &str) -> bool {
@@ -137,6 +156,13 @@ fn the_check_sees_what_it_has_to_see() {
     assert_eq!(
         named_after("use crate::{public, server::Limits};", "crate::"),
         ["public", "server"]
+    );
+    assert_eq!(
+        named_after(
+            "use crate::{\n    public,\n    egress::{Door, tls::{self}},\n    server,\n};\nuse x::y;",
+            "crate::"
+        ),
+        ["public", "egress", "server"]
     );
     assert_eq!(
         named_after("    let x = crate::sandbox::run();", "crate::"),
