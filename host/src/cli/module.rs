@@ -68,7 +68,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 pub struct LimitArgs {
-    /// Milliseconds from the event's arrival to the answer
+    /// Milliseconds from when the event's body was read to the answer
     #[arg(long, value_name = "MS")]
     deadline_ms: Option<u64>,
     /// Milliseconds of computing

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Milliseconds from the event's arrival to the answer, whatever the module is waiting for. How long TeleCloud waits
-    /// is not documented; 20 s is what HTTP clients commonly allow, less some room.
+    /// Milliseconds from when the event's body was read to the answer, whatever the module is waiting for. How long
+    /// TeleCloud waits is not documented; 20 s is what HTTP clients commonly allow, less some room.
     pub deadline_ms: u64,
     /// Milliseconds of computing. An ordinary call needs less than one.
     pub cpu_ms: u64,
