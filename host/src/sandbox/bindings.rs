@@ -25,4 +25,4 @@ wasmtime::component::bindgen!({
     exports: { default: async },
 });
 
-pub(super) use patchbay::module::{config, log, orders};
+pub(super) use self::patchbay::module::{config, log, orders};
