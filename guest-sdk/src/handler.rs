@@ -108,6 +108,8 @@ pub(crate) fn dispatch<M: Module>(order: &Order) -> Outcome {
 /// What the exported function does. Called by [`export!`](crate::export) only.
 #[doc(hidden)]
 pub fn handle<M: Module>(event: wit::Event, tree: host::Tree<'_>) -> Result<wit::Answer, wit::Failure> {
+    #[cfg(target_family = "wasm")]
+    host::log_panics();
     dispatch::<M>(&Order::new(event, Document::new(tree)))
         .map(Into::into)
         .map_err(Into::into)

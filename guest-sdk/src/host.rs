@@ -8,7 +8,7 @@ mod wasm;
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use crate::testing::host::{log, secret, send, setting, settings};
 #[cfg(target_family = "wasm")]
-pub(crate) use wasm::{log, secret, send, setting, settings};
+pub(crate) use wasm::{log, log_panics, secret, send, setting, settings};
 
 /// The documents of one call.
 #[cfg(not(target_family = "wasm"))]
