@@ -89,7 +89,7 @@ pub enum Fault {
     #[error("no slot became free within the call's deadline")]
     Busy,
     /// Not over in time, whatever it was waiting for.
-    #[error("not finished within its deadline of {0} ms")]
+    #[error("was not finished within its deadline of {0} ms")]
     Deadline(u64),
     /// Computed for too long.
     #[error("computed for longer than its limit of {0} ms")]
