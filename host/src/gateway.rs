@@ -3,6 +3,7 @@
 mod recorder;
 mod verdict;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,11 +16,12 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use ulid::Ulid;
 
-use crate::domain::answer::Reply;
+use crate::domain::answer::{Failure, Reply};
 use crate::domain::call::{CallId, Usage};
 use crate::domain::event::Event;
 use crate::domain::module::ModuleStatus;
-use crate::domain::secret::Secret;
+use crate::domain::name::SecretName;
+use crate::domain::secret::{MASK, Secret};
 use crate::egress::{Door, Passage, Spent, secrets};
 use crate::journal::{CallLog, Journal, NewCall};
 use crate::registry::{Serving, ServingVersion, Table};
@@ -41,6 +43,9 @@ const STOPPED: &str = "Module Error: the gateway failed. Ask its operator to loo
 
 /// How long the end of a call may take to be on record. It takes milliseconds, or the disk is stuck.
 const RECORD: Duration = Duration::from_secs(5);
+
+/// Shortest secret that is hidden in a rejection, in bytes. A shorter one may be a word or a number like any other.
+const HIDDEN_BYTES_MIN: usize = 8;
 
 /// A body that did not arrive whole.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -277,6 +282,7 @@ impl Gateway {
             log: witness,
         };
         let Ran { result, usage } = self.sandbox.run(&version.prepared, invocation).await;
+        let result = result.map(|word| word.map_err(|failure| without_secrets(failure, &settings.secrets)));
         // A success needs no evidence, and reading the record back is not free.
         let exchanges = if matches!(result, Ok(Ok(_))) {
             Vec::new()
@@ -285,6 +291,16 @@ impl Gateway {
         };
         (verdict(action, result, &exchanges), usage)
     }
+}
+
+/// A rejection goes to whoever ordered, word for word, and carriers like to quote what they were sent.
+fn without_secrets(failure: Failure, secrets: &BTreeMap<SecretName, Secret>) -> Failure {
+    let Failure::Rejected(text) = failure else {
+        return failure;
+    };
+    let hidden = secrets.values().map(Secret::expose);
+    let hidden = hidden.filter(|secret| secret.len() >= HIDDEN_BYTES_MIN);
+    Failure::Rejected(hidden.fold(text, |text, secret| text.replace(secret, MASK)))
 }
 
 /// Whether any text has a secret's placeholder in it. A module copies such texts into its requests, and the door would put

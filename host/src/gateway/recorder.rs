@@ -22,14 +22,17 @@ impl Witness {
 
     fn end(&self, number: ExchangeNumber, end: &Ended<'_>, took: Duration) {
         let end = match *end {
-            Ended::Answered { response, .. } => ExchangeEnd::Answered {
-                response: RecordedResponse {
-                    status: response.status().as_u16(),
-                    headers: headers(response.headers()),
-                    body: text(response.body()),
-                    body_bytes: response.body().len() as u64,
-                },
-            },
+            Ended::Answered { response, placed } => {
+                self.0.hide(placed);
+                ExchangeEnd::Answered {
+                    response: RecordedResponse {
+                        status: response.status().as_u16(),
+                        headers: headers(response.headers()),
+                        body: text(response.body()),
+                        body_bytes: response.body().len() as u64,
+                    },
+                }
+            }
             Ended::Denied { reason } => ExchangeEnd::Denied {
                 reason: reason.to_owned(),
             },

@@ -21,6 +21,7 @@ use crate::domain::call::{
 };
 use crate::domain::event::{Document, Vars};
 use crate::domain::name::{ModuleName, TenantName};
+use crate::domain::secret::Secret;
 use crate::storage::{Log, Position};
 
 /// Bytes that are kept of one body. Carriers' bodies have a few KiB.
@@ -134,6 +135,13 @@ impl CallLog {
     /// with its true size in `body_bytes`.
     pub fn exchange_ended(&self, number: usize, micros: u64, end: &ExchangeEnd) {
         self.state().end(number, micros, end);
+    }
+
+    /// Masks these from now on as well: what the module's secrets were turned into on their way out, which a carrier may
+    /// echo.
+    pub fn hide(&self, values: &[Secret]) {
+        let mut state = self.state();
+        values.iter().for_each(|value| state.masker.learn(value.expose()));
     }
 
     /// Adds a line that the module logged, `level` being one of [`LogLine::level`]. Past the call's limit lines are

@@ -59,7 +59,7 @@ impl Masker {
     }
 
     /// Masks this value from now on, if it is long enough.
-    fn learn(&mut self, value: &str) {
+    pub(super) fn learn(&mut self, value: &str) {
         let value = value.trim();
         let known = self.values.len() >= VALUES_MAX || self.values.contains(value);
         if !known && value != MASK && value.chars().nth(VALUE_CHARACTERS_MIN - 1).is_some() {
