@@ -28,15 +28,41 @@ pub(super) struct Body<T>(pub(super) T);
 impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
     type Rejection = Problem;
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
-        match Json::from_request(request, api).await {
-            Ok(Json(value)) => Ok(Self(value)),
-            Err(JsonRejection::BytesRejection(rejection)) => Err(unread(&rejection)),
-            Err(JsonRejection::MissingJsonContentType(_)) => {
-                Err(Code::UnsupportedMediaType.because("Send the body with Content-Type: application/json."))
-            }
-            Err(JsonRejection::JsonDataError(error)) => Err(Code::InvalidField.because(cause(&error))),
-            Err(error) => Err(Code::UnreadableBody.because(format!("The body is not JSON: {}", cause(&error)))),
+        json(request, api, |error| cause(error)).await.map(Self)
+    }
+}
+
+/// What has a secret in it.
+pub(super) trait Confidential: DeserializeOwned {
+    /// How it is written.
+    const FORM: &'static str;
+}
+
+/// A JSON body with a secret in it. A refusal repeats nothing of it, as that of [`Body`] would: people show errors around.
+pub(super) struct ConfidentialBody<T>(pub(super) T);
+
+impl<T: Confidential> FromRequest<Api> for ConfidentialBody<T> {
+    type Rejection = Problem;
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        let misfit = |_: &dyn Error| format!("The body must be {}.", T::FORM);
+        json(request, api, misfit).await.map(Self)
+    }
+}
+
+/// Reads JSON; `misfit` says why it is not a `T`.
+async fn json<T: DeserializeOwned>(
+    request: Request,
+    api: &Api,
+    misfit: impl FnOnce(&dyn Error) -> String,
+) -> Result<T, Problem> {
+    match Json::from_request(request, api).await {
+        Ok(Json(value)) => Ok(value),
+        Err(JsonRejection::BytesRejection(rejection)) => Err(unread(&rejection)),
+        Err(JsonRejection::MissingJsonContentType(_)) => {
+            Err(Code::UnsupportedMediaType.because("Send the body with Content-Type: application/json."))
         }
+        Err(JsonRejection::JsonDataError(error)) => Err(Code::InvalidField.because(misfit(&error))),
+        Err(error) => Err(Code::UnreadableBody.because(format!("The body is not JSON: {}", cause(&error)))),
     }
 }
 

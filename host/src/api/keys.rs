@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::access::{Access, IdPath, TenantAccess};
-use super::body::{Body, Listing};
+use super::body::{Confidential, ConfidentialBody, Listing};
 use super::problem::Problem;
 use crate::domain::secret::Secret;
 use crate::domain::tenant::TelecloudKey;
@@ -25,6 +25,10 @@ pub struct NewKey {
     /// The key, as TeleCloud sends it in `APIAuth`. It is never shown again.
     #[schema(value_type = String, format = Password)]
     pub key: Secret,
+}
+
+impl Confidential for NewKey {
+    const FORM: &'static str = "{\"label\": \"…\", \"key\": \"…\"}";
 }
 
 /// A TeleCloud API key that is accepted, without the key.
@@ -57,7 +61,7 @@ impl From<TelecloudKey> for Key {
 pub(super) async fn create(
     at: TenantAccess<Access>,
     State(api): State<Api>,
-    Body(new): Body<NewKey>,
+    ConfidentialBody(new): ConfidentialBody<NewKey>,
 ) -> Result<(StatusCode, Json<Key>), Problem> {
     let key = api.registry.add_key(&at.tenant, new.label, &new.key).await?;
     Ok((StatusCode::CREATED, Json(key.into())))

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::access::{Deploy, ModuleAccess, Read, SecretPath};
-use super::body::{Body, Listing};
+use super::body::{Confidential, ConfidentialBody, Listing};
 use super::problem::Problem;
 use crate::domain::name::SecretName;
 use crate::domain::secret::Secret;
@@ -21,6 +21,10 @@ pub struct SecretValue {
     /// 1 byte to 8 KiB. It is never shown again.
     #[schema(value_type = String, format = Password)]
     pub value: Secret,
+}
+
+impl Confidential for SecretValue {
+    const FORM: &'static str = "{\"value\": \"…\"}";
 }
 
 /// A secret that is set, without its value.
@@ -53,7 +57,7 @@ pub(super) async fn put(
     at: ModuleAccess<Deploy>,
     SecretPath(name): SecretPath,
     State(api): State<Api>,
-    Body(secret): Body<SecretValue>,
+    ConfidentialBody(secret): ConfidentialBody<SecretValue>,
 ) -> Result<StatusCode, Problem> {
     Ok(match api.registry.put_secret(&at.path, &name, secret.value).await? {
         Written::Created => StatusCode::CREATED,
