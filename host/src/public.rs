@@ -7,17 +7,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::time::{Instant, timeout_at};
 
 use crate::domain::answer::Reply;
 use crate::gateway::{Gateway, Post, UNKNOWN_MODULE, Unreadable};
 use crate::telecloud::encode;
+
+/// Most bytes that are read of a body after it was found too large, so that its sender gets to read the answer. Who sends
+/// more is not about to listen.
+const DISCARDED_BYTES_MAX: usize = 16 << 20;
 
 /// Bounds on what TeleCloud posts.
 #[derive(Debug, Clone)]
@@ -85,24 +91,29 @@ async fn elsewhere(uri: Uri) -> Response {
 }
 
 /// The whole body or nothing: a module never sees part of an order.
-async fn read(body: Body, limits: &Limits) -> Result<Bytes, Unreadable> {
-    match tokio::time::timeout(limits.body_read, to_bytes(body, limits.body_bytes)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if is_over_limit(&error) => Err(Unreadable::TooLarge(limits.body_bytes)),
+async fn read(mut body: Body, limits: &Limits) -> Result<Bytes, Unreadable> {
+    let by = Instant::now() + limits.body_read;
+    match timeout_at(by, Limited::new(&mut body, limits.body_bytes).collect()).await {
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            // Closed on one who is still sending, the connection is reset, and the answer may be lost with it.
+            let _ = timeout_at(by, discard(body)).await;
+            Err(Unreadable::TooLarge(limits.body_bytes))
+        }
         Ok(Err(error)) => Err(Unreadable::CutOff(error.to_string())),
         Err(_) => Err(Unreadable::TooSlow(limits.body_read)),
     }
 }
 
-fn is_over_limit(error: &axum::Error) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.is::<http_body_util::LengthLimitError>() {
-            return true;
+/// Reads to the body's end, or as much as [`DISCARDED_BYTES_MAX`].
+async fn discard(mut body: Body) {
+    let mut left = DISCARDED_BYTES_MAX;
+    while let Some(Ok(frame)) = body.frame().await {
+        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+        if left == 0 {
+            return;
         }
-        cause = error.source();
     }
-    false
 }
 
 fn xml(reply: &Reply) -> Response {
