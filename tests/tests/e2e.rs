@@ -1,14 +1,22 @@
-//! End to end: the real program, real components, real sockets on the loopback interface.
+//! The gateway as its users meet it: the real program, real sockets, real modules.
 //!
 //! Each test starts a gateway and a carrier of its own. `cargo xtask test` builds what they need first.
 
 mod e2e {
     mod admin;
     mod cli;
+    mod concurrency;
     mod door;
+    mod encodings;
     mod front;
+    mod hangup;
     mod hostile;
     mod lifecycle;
+    mod masking;
+    mod refusals;
     mod restart;
+    mod scenarios;
+    mod stage;
     mod tenants;
+    mod verdicts;
 }

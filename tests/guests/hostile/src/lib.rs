@@ -11,10 +11,12 @@
 //! | `sleep` | waits for `sleep_ms` (an hour unless set), then answers done |
 //! | `fetch` | sends one request to `url` by `method` (GET unless set; POST has a JSON body), with the secret that `secret` names, if it names one, see [`fetch`]; answers the status as VAR1 and the body, if it has one, as VAR2 (in hexadecimal digits if `body_as` is `hex`) |
 //! | `two-step` | POSTs to `url`, then to `second_url`; a failure of either is returned as `?` makes it |
+//! | `claim` | POSTs to `url` if that is set, with the setting `authorization` as that header, then, whatever came of it, ends as the setting `claim` says, see [`claim`] |
 //! | `echo` | answers what it was given, see [`echo`], and logs the documents as JSON |
 //!
 //! Any other mode is rejected with `No such mode: …`.
 
+mod claim;
 mod echo;
 mod exhaust;
 mod fetch;
@@ -63,6 +65,7 @@ fn act(order: &Order) -> Outcome {
         "sleep" => Ok(exhaust::sleep()),
         "fetch" => fetch::fetch(order),
         "two-step" => fetch::two_step(order),
+        "claim" => claim::claim(order),
         "echo" => echo::echo(order),
         other => Err(Failure::rejected(format!("No such mode: {other}"))),
     }
