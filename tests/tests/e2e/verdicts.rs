@@ -152,7 +152,7 @@ async fn a_deadline_that_passes_while_the_carrier_acts_leaves_the_outcome_unknow
     // Enough to get the request out, however busy the machine is.
     module.limits = json!({ "deadline_ms": 2_000 });
     stage.deploy(module).await;
-    // The first byte is there at once, and the last would be after an hour.
+    // The first byte is there at once, and the last would be hours later.
     let drip = Delivery::Drip(Duration::from_secs(60));
     stage.carrier.next(Behaviour::normal().delivered(drip));
     assert_failed(&stage.activate().await, UNKNOWN);
