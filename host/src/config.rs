@@ -203,10 +203,10 @@ impl Settings {
                 "it must differ from public_listen: the admin API is never public",
             );
         }
-        if admin_token.as_ref().is_some_and(|token| token.expose().len() < 32) {
+        if admin_token.as_ref().is_some_and(|token| !is_good_token(token.expose())) {
             return bad(
                 "PATCHBAY_ADMIN_TOKEN",
-                "it must have 32 characters or more; try `openssl rand -hex 32`",
+                "it must have 32 characters or more, printable ASCII without spaces; try `openssl rand -hex 32`",
             );
         }
         let log = self.log.unwrap_or_else(|| "info".to_owned());
@@ -282,6 +282,11 @@ fn within<T: Copy + PartialOrd + std::fmt::Display>(
     Ok(given)
 }
 
+/// 128 bits as hexadecimal digits are 32 characters, and a header can carry all of them.
+fn is_good_token(token: &str) -> bool {
+    token.len() >= 32 && token.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 fn read(path: &Path) -> Result<Settings, ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|source| ConfigError::File {
         path: path.to_owned(),
@@ -355,11 +360,6 @@ mod tests {
                 &[("PATCHBAY_DATADIR", "x")],
                 "PATCHBAY_DATADIR: there is no such setting",
             ),
-            (
-                "",
-                &[("PATCHBAY_ADMIN_TOKEN", "short")],
-                "PATCHBAY_ADMIN_TOKEN: it must have 32 characters",
-            ),
         ] {
             let error = resolve(file, variables).expect_err("it is refused").to_string();
             assert!(error.contains(expected), "{file:?} {variables:?}: {error}");
@@ -375,6 +375,15 @@ mod tests {
         )
         .expect("right");
         assert_eq!(config.admin_token.as_ref().map(Secret::expose), Some(token));
+        for bad in ["", &token[1..], &token.replace('0', " "), &"é".repeat(32)] {
+            let error = resolve("", &[("PATCHBAY_ADMIN_TOKEN", bad)])
+                .expect_err("refused")
+                .to_string();
+            assert!(
+                error.starts_with("PATCHBAY_ADMIN_TOKEN: it must have 32 characters"),
+                "{error}"
+            );
+        }
         assert!(!format!("{config:?}").contains(token));
     }
 }

@@ -103,7 +103,7 @@ pub enum RegistryError {
     /// The root key is not the one of the first start.
     #[error("the data was written with another key; put that one back")]
     OtherKey,
-    /// The first admin token cannot be used, or not be written.
-    #[error("admin token: {0}")]
+    /// The first admin token cannot be written.
+    #[error("{0}")]
     AdminToken(String),
 }
