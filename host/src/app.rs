@@ -78,7 +78,14 @@ impl App {
             own_listeners,
             ..egress::Config::default()
         }));
-        let gateway = Arc::new(Gateway::new(modules, vault, journal.clone(), sandbox, door));
+        let gateway = Arc::new(Gateway::new(
+            config.gateway,
+            modules,
+            vault,
+            journal.clone(),
+            sandbox,
+            door,
+        ));
 
         let (stop, stopping) = watch::channel(false);
         let public_routes = public::router(Arc::clone(&gateway), config.public);

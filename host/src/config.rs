@@ -10,7 +10,8 @@ use clap::ValueEnum;
 use serde::Deserialize;
 
 use crate::domain::secret::Secret;
-use crate::{public, sandbox, server};
+use crate::telecloud::decode::DecodeLimits;
+use crate::{gateway, public, sandbox, server};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
@@ -59,6 +60,12 @@ pub struct Settings {
     /// Largest body that TeleCloud may post, in bytes [default: 1048576]
     #[arg(long, env = "PATCHBAY_BODY_BYTES", value_name = "BYTES")]
     pub body_bytes: Option<usize>,
+    /// Most names and list positions that lead to a field of what TeleCloud posts [default: 16]
+    #[arg(long, env = "PATCHBAY_NESTING_MAX", value_name = "COUNT")]
+    pub nesting_max: Option<u8>,
+    /// Most fields in what TeleCloud posts at once [default: 2000]
+    #[arg(long, env = "PATCHBAY_FIELDS_MAX", value_name = "COUNT")]
+    pub fields_max: Option<usize>,
     /// Largest component that may be uploaded, in bytes [default: 67108864]
     #[arg(long, env = "PATCHBAY_UPLOAD_BYTES", value_name = "BYTES")]
     pub upload_bytes: Option<usize>,
@@ -94,8 +101,10 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Bounds of both listeners.
     pub server: server::Limits,
-    /// Bounds on what TeleCloud posts.
+    /// Bounds on how TeleCloud posts.
     pub public: public::Limits,
+    /// Bounds on what TeleCloud posts.
+    pub gateway: gateway::Config,
     /// Largest component that may be uploaded, in bytes.
     pub upload_bytes: usize,
     /// The sandbox's own settings.
@@ -171,6 +180,8 @@ impl Settings {
             concurrent_calls: self.concurrent_calls.or(other.concurrent_calls),
             connections: self.connections.or(other.connections),
             body_bytes: self.body_bytes.or(other.body_bytes),
+            nesting_max: self.nesting_max.or(other.nesting_max),
+            fields_max: self.fields_max.or(other.fields_max),
             upload_bytes: self.upload_bytes.or(other.upload_bytes),
             drain_seconds: self.drain_seconds.or(other.drain_seconds),
         }
@@ -245,6 +256,12 @@ impl Settings {
             body_bytes: within("body_bytes", body_bytes, 1 << 10, 64 << 20)?,
             ..standard
         };
+        let standard = DecodeLimits::default();
+        let decode = DecodeLimits {
+            // The product's own id is 3 deep; readers of JSON commonly give up at 128, and a record has levels of its own.
+            nesting: within("nesting_max", self.nesting_max.unwrap_or(standard.nesting), 3, 64)?,
+            fields: within("fields_max", self.fields_max.unwrap_or(standard.fields), 100, 100_000)?,
+        };
         let upload_bytes = within(
             "upload_bytes",
             self.upload_bytes.unwrap_or(UPLOAD_BYTES),
@@ -260,6 +277,7 @@ impl Settings {
             log_format: self.log_format.unwrap_or_default(),
             server,
             public,
+            gateway: gateway::Config { decode },
             upload_bytes,
             sandbox,
             admin_token,
@@ -330,7 +348,18 @@ mod tests {
         assert_eq!(config.sandbox.concurrent_calls, 7);
         assert_eq!(config.server.connections, 11);
         assert_eq!(config.upload_bytes, UPLOAD_BYTES);
+        assert_eq!(config.gateway.decode, DecodeLimits::default());
         assert_eq!(config.key_file, Path::new("patchbay-data.key"));
+    }
+
+    #[test]
+    fn what_a_post_may_contain_can_be_set() {
+        let config = resolve("nesting_max = 64\nfields_max = 100\n", &[]).expect("all is right");
+        let expected = DecodeLimits {
+            nesting: 64,
+            fields: 100,
+        };
+        assert_eq!(config.gateway.decode, expected);
     }
 
     #[test]
@@ -345,6 +374,8 @@ mod tests {
                 "connections: it must be 1 to 100000, and 0 is not",
             ),
             ("log = \"a=b=c\"", &[], "log: "),
+            ("nesting_max = 2", &[], "nesting_max: it must be 3 to 64, and 2 is not"),
+            ("fields_max = 99", &[], "fields_max: it must be 100 to 100000, and 99"),
             (
                 "data_dir = \"d\"\nkey_file = \"d/key\"",
                 &[],

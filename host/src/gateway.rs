@@ -84,8 +84,16 @@ pub struct Post {
     pub body: Result<Bytes, Unreadable>,
 }
 
+/// What the gateway is set up with.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// Bounds on what a post may contain.
+    pub decode: DecodeLimits,
+}
+
 /// Takes posts, and answers each.
 pub struct Gateway {
+    config: Config,
     modules: Arc<Table<Prepared>>,
     vault: Arc<Vault>,
     journal: Journal,
@@ -98,6 +106,7 @@ impl Gateway {
     /// Puts the parts together.
     #[must_use]
     pub fn new(
+        config: Config,
         modules: Arc<Table<Prepared>>,
         vault: Arc<Vault>,
         journal: Journal,
@@ -105,6 +114,7 @@ impl Gateway {
         door: Arc<Door>,
     ) -> Self {
         Self {
+            config,
             modules,
             vault,
             journal,
@@ -196,7 +206,7 @@ impl Gateway {
             content_type: post.content_type.as_deref(),
             body: &body,
         };
-        let received = decode::decode(request, DecodeLimits::default())
+        let received = decode::decode(request, self.config.decode)
             .map_err(|error| Verdict::refused(error.sentence(), error.to_string()))?;
         let event = match received.kind {
             Kind::TestRequest => None,

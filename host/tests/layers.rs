@@ -32,7 +32,10 @@ const AREAS: [(&str, &[&str]); 15] = [
     ),
     ("public", &["domain", "telecloud", "gateway"]),
     ("server", &[]),
-    ("config", &["domain", "sandbox", "public", "server"]),
+    (
+        "config",
+        &["domain", "telecloud", "sandbox", "gateway", "public", "server"],
+    ),
     ("cli", &["domain", "journal", "api"]),
     (
         "app",

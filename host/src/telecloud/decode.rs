@@ -45,7 +45,6 @@ mod tests;
 
 use bytes::Bytes;
 use http::Method;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use self::error::{DecodeError, Format};
@@ -54,8 +53,7 @@ use crate::domain::event::{Document, Event};
 use crate::domain::secret::Secret;
 
 /// What a request may contain. How long its body may be is the listener's business.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecodeLimits {
     /// Names and list positions that lead to a field. `Product[@attributes][product_id]` is 3 deep.
     pub nesting: u8,
