@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -12,6 +13,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::egress::{self, Door};
@@ -26,11 +28,18 @@ use crate::{api, public, server};
 
 /// A gateway that serves.
 pub struct App {
-    public: SocketAddr,
-    admin: SocketAddr,
+    public: Listener,
+    admin: Listener,
     gateway: Arc<Gateway>,
-    stop: watch::Sender<bool>,
-    listeners: [JoinHandle<usize>; 2],
+    drain: Duration,
+}
+
+/// A listener that serves, and the way to end it.
+struct Listener {
+    address: SocketAddr,
+    /// Until when requests under way may go on; none as long as it serves.
+    stop: watch::Sender<Option<Instant>>,
+    serving: JoinHandle<usize>,
 }
 
 /// Why the gateway does not start: what was being done, and what went wrong.
@@ -87,60 +96,72 @@ impl App {
             door,
         ));
 
-        let (stop, stopping) = watch::channel(false);
-        let public_routes = public::router(Arc::clone(&gateway), config.public);
-        let admin_routes =
-            health(stopping.clone()).merge(api::router(Arc::new(registry), journal, config.upload_bytes));
-        let listeners = [
-            tokio::spawn(server::serve(
-                public,
-                public_routes,
-                config.server.clone(),
-                stopping.clone(),
-            )),
-            tokio::spawn(server::serve(admin, admin_routes, config.server, stopping)),
-        ];
+        let routes = public::router(Arc::clone(&gateway), config.public);
+        let public = Listener::serve(public, public_address, routes, config.server.clone());
+        let routes = api::router(Arc::new(registry), journal, config.upload_bytes);
+        let routes = health(public.stop.subscribe()).merge(routes);
+        let admin = Listener::serve(admin, admin_address, routes, config.server);
         tracing::info!(public = %public_address, admin = %admin_address, "listening");
         Ok(Self {
-            public: public_address,
-            admin: admin_address,
+            public,
+            admin,
             gateway,
-            stop,
-            listeners,
+            drain: config.drain,
         })
     }
 
     /// Where TeleCloud posts to.
     #[must_use]
     pub fn public(&self) -> SocketAddr {
-        self.public
+        self.public.address
     }
 
     /// Where the admin API is served.
     #[must_use]
     pub fn admin(&self) -> SocketAddr {
-        self.admin
+        self.admin.address
     }
 
-    /// Takes no more, lets what is under way end within the drain time, and cuts off the rest.
+    /// Takes no more, lets what is under way end within the drain time, and cuts off the rest. The admin listener ends
+    /// last: it says meanwhile that the gateway is not ready.
     pub async fn stop(self) {
-        self.stop.send_replace(true);
-        for listener in self.listeners {
-            match listener.await {
-                Ok(0) => {}
-                Ok(cut) => tracing::warn!(cut, "connections were cut off when the drain time was over"),
-                Err(error) => tracing::error!(%error, "a listener ended in a panic"),
-            }
-        }
+        let end = Instant::now() + self.drain;
+        self.public.end(end).await;
         // Each call has a deadline of its own, and most have ended with their connections.
         if tokio::time::timeout(LAST_CALLS, self.gateway.drained()).await.is_err() {
             tracing::warn!("calls were still under way at the end; they are on record as running");
         }
+        self.admin.end(end.max(Instant::now() + LAST_REQUESTS)).await;
     }
 }
 
 /// For calls whose connection is gone already.
-const LAST_CALLS: std::time::Duration = std::time::Duration::from_secs(2);
+const LAST_CALLS: Duration = Duration::from_secs(2);
+
+/// For requests to the admin listener when draining calls has used up the time.
+const LAST_REQUESTS: Duration = Duration::from_secs(1);
+
+impl Listener {
+    fn serve(listener: TcpListener, address: SocketAddr, routes: Router, limits: server::Limits) -> Self {
+        let (stop, stopping) = watch::channel(None);
+        Self {
+            address,
+            stop,
+            serving: tokio::spawn(server::serve(listener, routes, limits, stopping)),
+        }
+    }
+
+    async fn end(self, by: Instant) {
+        self.stop.send_replace(Some(by));
+        match self.serving.await {
+            Ok(0) => {}
+            Ok(cut) => {
+                tracing::warn!(address = %self.address, cut, "connections were cut off when the drain time was over");
+            }
+            Err(error) => tracing::error!(%error, "a listener ended in a panic"),
+        }
+    }
+}
 
 fn make_folder(path: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
@@ -156,15 +177,106 @@ async fn listen(key: &str, address: SocketAddr) -> Result<(TcpListener, SocketAd
 }
 
 /// Whether the process lives, and whether it takes calls.
-fn health(stopping: watch::Receiver<bool>) -> Router {
-    let ready = |State(stopping): State<watch::Receiver<bool>>| async move {
+fn health(stopping: watch::Receiver<Option<Instant>>) -> Router {
+    let ready = |State(stopping): State<watch::Receiver<Option<Instant>>>| async move {
         match *stopping.borrow() {
-            false => (StatusCode::OK, "ready\n"),
-            true => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+            None => (StatusCode::OK, "ready\n"),
+            Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
         }
     };
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .with_state(stopping)
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test dials the gateway itself")]
+mod tests {
+    use tempfile::TempDir;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::config::Settings;
+
+    const TOKEN: &str = "an-admin-token-of-enough-letters";
+
+    async fn start(folder: &TempDir) -> App {
+        let settings = Settings {
+            data_dir: Some(folder.path().join("data")),
+            public_listen: Some(([127, 0, 0, 1], 0).into()),
+            admin_listen: Some(([127, 0, 0, 1], 0).into()),
+            concurrent_calls: Some(1),
+            fields_max: Some(100),
+            ..Settings::default()
+        };
+        let token = ("PATCHBAY_ADMIN_TOKEN".to_owned(), TOKEN.to_owned());
+        let config = settings.resolve([token].into_iter()).expect("settings");
+        App::start(config).await.expect("started")
+    }
+
+    async fn begin(to: SocketAddr, head: &str, body_bytes: usize) -> TcpStream {
+        let mut stream = TcpStream::connect(to).await.expect("connected");
+        let head = format!(
+            "{head} HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\nauthorization: Bearer {TOKEN}\r\n\
+             content-type: application/json\r\ncontent-length: {body_bytes}\r\nexpect: 100-continue\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.expect("written");
+        stream
+    }
+
+    async fn finish(mut stream: TcpStream, body: &str) -> String {
+        stream.write_all(body.as_bytes()).await.expect("written");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        answer
+    }
+
+    async fn ask(to: SocketAddr, head: &str, body: &str) -> String {
+        finish(begin(to, head, body.len()).await, body).await
+    }
+
+    #[tokio::test]
+    async fn while_calls_drain_the_admin_listener_says_so() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let app = start(&folder).await;
+        let (public, admin) = (app.public(), app.admin());
+        assert!(ask(admin, "GET /readyz", "").await.ends_with("ready\n"));
+
+        let mut order = begin(public, "POST /m/acme/sim", 1).await;
+        let mut go_on = [0; 25];
+        order.read_exact(&mut go_on).await.expect("its body is being read");
+        assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+
+        let stopping = tokio::spawn(app.stop());
+        let draining = async {
+            while !ask(admin, "GET /readyz", "").await.ends_with("draining\n") {}
+            while TcpStream::connect(public).await.is_ok() {}
+        };
+        let draining = tokio::time::timeout(Duration::from_secs(10), draining);
+        draining.await.expect("not ready, and no more is taken");
+        assert!(ask(admin, "GET /healthz", "").await.ends_with("ok\n"));
+
+        let answer = finish(order, "x").await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        stopping.await.expect("stopped");
+        assert!(TcpStream::connect(admin).await.is_err(), "the admin listener ends last");
+    }
+
+    #[tokio::test]
+    async fn what_a_post_may_contain_is_as_it_was_set() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let app = start(&folder).await;
+        for path in ["acme", "acme/modules/sim"] {
+            let made = ask(app.admin(), &format!("PUT /v1/tenants/{path}"), "{}").await;
+            assert!(made.contains("HTTP/1.1 201 Created"), "{made}");
+        }
+        for (fields, refused) in [(100, false), (101, true)] {
+            let body = vec!["\"x\""; fields].join(",");
+            let answer = ask(app.public(), "POST /m/acme/sim", &format!("{{\"a\":[{body}]}}")).await;
+            assert_eq!(answer.contains("it has too many fields"), refused, "{fields}: {answer}");
+        }
+        app.stop().await;
+    }
 }

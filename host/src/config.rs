@@ -84,6 +84,9 @@ const UPLOAD_BYTES: usize = 64 << 20;
 /// carrier answers in 60 ms.
 const CONCURRENT_CALLS: u32 = 64;
 
+/// Longer than a module's default deadline, and shorter than the 30 s that supervisors commonly grant.
+const DRAIN: Duration = Duration::from_secs(25);
+
 /// Everything, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -101,6 +104,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Bounds of both listeners.
     pub server: server::Limits,
+    /// How long requests under way may take once the gateway is told to stop.
+    pub drain: Duration,
     /// Bounds on how TeleCloud posts.
     pub public: public::Limits,
     /// Bounds on what TeleCloud posts.
@@ -244,11 +249,11 @@ impl Settings {
                 1,
                 100_000,
             )?,
-            drain: match self.drain_seconds {
-                Some(seconds) => Duration::from_secs(within("drain_seconds", seconds, 0, 600)?),
-                None => standard.drain,
-            },
             ..standard
+        };
+        let drain = match self.drain_seconds {
+            Some(seconds) => Duration::from_secs(within("drain_seconds", seconds, 0, 600)?),
+            None => DRAIN,
         };
         let standard = public::Limits::default();
         let body_bytes = self.body_bytes.unwrap_or(standard.body_bytes);
@@ -276,6 +281,7 @@ impl Settings {
             log,
             log_format: self.log_format.unwrap_or_default(),
             server,
+            drain,
             public,
             gateway: gateway::Config { decode },
             upload_bytes,

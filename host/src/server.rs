@@ -17,6 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tower::ServiceExt;
 
 /// Bounds of one listener.
@@ -30,8 +31,6 @@ pub struct Limits {
     pub headers: usize,
     /// Bytes of a request's head, and of a connection's read buffer.
     pub head_bytes: usize,
-    /// How long requests under way may take once the listener is told to stop.
-    pub drain: Duration,
 }
 
 impl Default for Limits {
@@ -41,14 +40,18 @@ impl Default for Limits {
             header_read: Duration::from_secs(5),
             headers: 64,
             head_bytes: 32 << 10,
-            drain: Duration::from_secs(25),
         }
     }
 }
 
-/// Serves until `stop` becomes true; then takes no more connections, lets requests under way end within the drain time, and
+/// Serves until `stop` holds a time; then takes no more connections, lets requests under way go on until that time, and
 /// cuts off the rest. Says how many were cut off.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, mut stop: watch::Receiver<bool>) -> usize {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    mut stop: watch::Receiver<Option<Instant>>,
+) -> usize {
     let slots = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
     let mut builder = http1::Builder::new();
@@ -62,11 +65,11 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, mut st
         while connections.try_join_next().is_some() {}
         let slot = tokio::select! {
             slot = Arc::clone(&slots).acquire_owned() => slot,
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = stopped(&mut stop) => break,
         };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = stopped(&mut stop) => break,
         };
         let socket = match accepted {
             Ok((socket, _)) => socket,
@@ -101,7 +104,8 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, mut st
     }
     drop(listener);
     // Connections that are idle close at once; those with a request under way after its answer.
-    if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_ok() {
+    let end = stop.borrow().unwrap_or_else(Instant::now);
+    if tokio::time::timeout_at(end, graceful.shutdown()).await.is_ok() {
         return 0;
     }
     while connections.try_join_next().is_some() {}
@@ -114,4 +118,9 @@ fn head_bytes<B>(request: &hyper::Request<B>) -> usize {
     // The colon, the space and the line's end.
     let line = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
     target + request.headers().iter().map(line).sum::<usize>()
+}
+
+/// Nobody left to say so counts as well.
+async fn stopped(stop: &mut watch::Receiver<Option<Instant>>) {
+    let _ = stop.wait_for(Option::is_some).await;
 }
