@@ -27,7 +27,7 @@ use crate::domain::name::{ModuleName, TenantName};
 use crate::storage::Stores;
 use crate::vault::Vault;
 
-pub use self::engine::{Engine, EngineError, Inspection};
+pub use self::engine::{Engine, EngineError, Inspection, Permit};
 pub use self::error::RegistryError;
 pub use self::table::{Keys, Serving, ServingVersion, Settings, Table};
 

@@ -43,6 +43,10 @@ pub struct Config {
     pub artifacts: PathBuf,
 }
 
+/// Components that are worked on at once: read, checked, compiled. Compiling takes a core and some hundred MiB for as long as
+/// it lasts, and calls need theirs.
+const WORKED_ON_MAX: usize = 2;
+
 /// Compiles components and runs calls of them.
 pub struct Sandbox {
     engine: wasmtime::Engine,
@@ -51,6 +55,7 @@ pub struct Sandbox {
     /// By digest, so that a component that many modules use is compiled and held once.
     prepared: Mutex<HashMap<Digest, Weak<Prepared>>>,
     slots: Arc<Semaphore>,
+    work: Arc<Semaphore>,
     _ticker: EpochTicker,
 }
 
@@ -88,7 +93,14 @@ impl Sandbox {
             artifacts,
             prepared: Mutex::default(),
             slots: Arc::new(Semaphore::new(config.concurrent_calls as usize)),
+            work: Arc::new(Semaphore::new(WORKED_ON_MAX)),
         })
+    }
+
+    /// Permits to work on components. Whoever has one checked or prepared holds one meanwhile.
+    #[must_use]
+    pub fn work(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.work)
     }
 
     /// Reads what a component imports and exports, without compiling it.

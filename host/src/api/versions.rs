@@ -53,9 +53,9 @@ pub(super) async fn list(at: ModuleAccess<Read>, State(api): State<Api>) -> Resu
 pub(super) async fn upload(
     at: ModuleAccess<Deploy>,
     State(api): State<Api>,
-    Component(component): Component,
+    Component(component, permit): Component,
 ) -> Result<(StatusCode, Json<Version>), Problem> {
-    let (version, written) = api.registry.upload(&at.path, component).await?;
+    let (version, written) = api.registry.upload(&at.path, component, permit).await?;
     Ok((status_of(written), Json(version)))
 }
 
@@ -66,6 +66,7 @@ pub(super) async fn upload(
 #[utoipa::path(put, path = "", tag = "versions", request_body = Activation, responses(
     (status = 200, description = "It serves", body = Module),
     (status = 422, description = "It cannot serve", body = Problem, content_type = "application/problem+json"),
+    (status = 429, description = "Too many at once; retry", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn activate(
     at: ModuleAccess<Deploy>,

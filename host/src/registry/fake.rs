@@ -4,25 +4,36 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 
-use super::engine::{Engine, EngineError, Inspection};
+use super::engine::{Engine, EngineError, Inspection, Permit};
 use crate::domain::module::Digest;
 
 /// Takes what begins with `good` or `unpreparable`; the latter fails when it is prepared.
-pub(crate) struct FakeEngine;
+pub(crate) struct FakeEngine(Arc<Semaphore>);
+
+impl FakeEngine {
+    /// Works on one component at a time.
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
+}
 
 #[async_trait]
 impl Engine for FakeEngine {
     /// The component itself.
     type Prepared = Bytes;
 
-    async fn check(&self, component: Bytes) -> Result<Inspection, EngineError> {
+    fn work(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0)
+    }
+
+    async fn check(&self, component: Bytes, _: &Permit) -> Result<Inspection, EngineError> {
         match &component[..] {
             [b'g', b'o', b'o', b'd', ..] | [b'u', b'n', b'p', ..] => Ok(Inspection {
                 exports: vec!["handler".to_owned()],
                 imports: vec!["config".to_owned(), "log".to_owned()],
             }),
-            b"busy" => Err(EngineError::Busy),
             b"broken" => Err(EngineError::Failed("the compiler was killed".to_owned())),
             _ => Err(EngineError::Refused(
                 "expected a component, found a core module".to_owned(),
@@ -30,7 +41,7 @@ impl Engine for FakeEngine {
         }
     }
 
-    async fn prepare(&self, _: Digest, component: Bytes) -> Result<Arc<Bytes>, EngineError> {
+    async fn prepare(&self, _: Digest, component: Bytes, _: &Permit) -> Result<Arc<Bytes>, EngineError> {
         if component.starts_with(b"unp") {
             return Err(EngineError::Refused("it needs 200 MiB of memory".to_owned()));
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::admin_token::AdminToken;
-use super::engine::Engine;
+use super::engine::{Engine, Permit};
 use super::error::RegistryError;
 use super::state::{ModuleState, TenantState};
 use super::table::{EngineAndTable, Table};
@@ -62,11 +62,18 @@ impl Registry {
             tenants: RwLock::default(),
             turns: Mutex::default(),
         };
+        let mut active = Vec::new();
         for (name, documents) in sort(registry.stores.documents.list(paths::TENANTS).await?) {
             let state = registry.read_tenant(&name, documents)?;
-            registry.commit(state.clone());
-            for module in state.modules.values() {
-                registry.resume(&state, module).await;
+            let modules = state.modules.iter();
+            active.extend(modules.filter_map(|(name, module)| Some((state.path(name), module.module.active?))));
+            registry.commit(state);
+        }
+        for (index, (path, version)) in active.iter().enumerate() {
+            // One that has to be compiled anew takes up to some fifteen seconds, and nothing listens before the last one.
+            tracing::info!(module = %path, version, "preparing module {} of {}", index + 1, active.len());
+            if let Err(error) = registry.resume(path, *version).await {
+                tracing::error!(module = %path, version, %error, "the active version does not serve");
             }
         }
         Ok((registry, table))
@@ -128,22 +135,17 @@ impl Registry {
     }
 
     /// Makes the active version serve again.
-    async fn resume(&self, tenant: &TenantState, module: &ModuleState) {
-        let path = tenant.path(&module.module.name);
-        let Some(number) = module.module.active else { return };
-        let ready = match module.versions.iter().find(|version| version.number == number) {
-            Some(version) => self.ready(&path, version).await,
-            None => Err(RegistryError::NoSuchVersion {
-                module: path.clone(),
-                wanted: number.to_string(),
-            }),
-        };
-        match ready {
-            Ok(install) => install(),
-            Err(error) => {
-                tracing::error!(module = %path, version = number, %error, "the active version does not serve")
-            }
-        }
+    async fn resume(&self, path: &ModulePath, number: u32) -> Result<(), RegistryError> {
+        let versions = self.versions(path)?;
+        let version = versions.iter().find(|version| version.number == number);
+        let version = version.ok_or_else(|| RegistryError::NoSuchVersion {
+            module: path.clone(),
+            wanted: number.to_string(),
+        })?;
+        let permit = Permit::take(self.live.work()).await;
+        let install = self.ready(path, version, permit).await?;
+        install();
+        Ok(())
     }
 }
 

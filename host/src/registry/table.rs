@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-use super::engine::{Engine, EngineError, Inspection};
+use super::engine::{Engine, EngineError, Inspection, Permit};
 use crate::domain::limits::Limits;
 use crate::domain::module::{Digest, ModuleStatus};
 use crate::domain::name::{ModulePath, SecretName, TenantName};
@@ -149,8 +149,11 @@ pub(super) type Install = Box<dyn FnOnce() + Send>;
 /// An engine and its table with the type of what is prepared hidden: the registry, and what stands on it, need not know.
 #[async_trait]
 pub(super) trait Live: Send + Sync {
+    /// See [`Engine::work`].
+    fn work(&self) -> Arc<Semaphore>;
+
     /// See [`Engine::check`].
-    async fn check(&self, component: Bytes) -> Result<Inspection, EngineError>;
+    async fn check(&self, component: Bytes, permit: &Permit) -> Result<Inspection, EngineError>;
 
     /// Prepares a version. It serves once what this returns is called.
     async fn prepare(
@@ -159,6 +162,7 @@ pub(super) trait Live: Send + Sync {
         number: u32,
         digest: Digest,
         component: Bytes,
+        permit: &Permit,
     ) -> Result<Install, EngineError>;
 
     /// See [`Table::replace`].
@@ -173,8 +177,12 @@ pub(super) struct EngineAndTable<E: Engine> {
 
 #[async_trait]
 impl<E: Engine> Live for EngineAndTable<E> {
-    async fn check(&self, component: Bytes) -> Result<Inspection, EngineError> {
-        self.engine.check(component).await
+    fn work(&self) -> Arc<Semaphore> {
+        self.engine.work()
+    }
+
+    async fn check(&self, component: Bytes, permit: &Permit) -> Result<Inspection, EngineError> {
+        self.engine.check(component, permit).await
     }
 
     async fn prepare(
@@ -183,8 +191,9 @@ impl<E: Engine> Live for EngineAndTable<E> {
         number: u32,
         digest: Digest,
         component: Bytes,
+        permit: &Permit,
     ) -> Result<Install, EngineError> {
-        let prepared = self.engine.prepare(digest, component).await?;
+        let prepared = self.engine.prepare(digest, component, permit).await?;
         let (table, path) = (Arc::clone(&self.table), path.clone());
         let version = ServingVersion {
             number,

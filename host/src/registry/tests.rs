@@ -41,7 +41,7 @@ async fn start(stores: Stores) -> Setup {
     let admin = AdminToken::establish(&*stores.documents, &vault, Some(&given), &folder)
         .await
         .expect("a good token");
-    let (registry, table) = Registry::load(stores.clone(), vault, FakeEngine, &admin)
+    let (registry, table) = Registry::load(stores.clone(), vault, FakeEngine::new(), &admin)
         .await
         .expect("loaded");
     Setup {
@@ -97,7 +97,8 @@ impl Setup {
 
     async fn try_upload(&self, component: &'static str) -> Result<(Version, Written), RegistryError> {
         let component = Bytes::from_static(component.as_bytes());
-        self.registry.upload(&path("acme/sim"), component).await
+        let permit = self.registry.permit().expect("nothing else is worked on");
+        self.registry.upload(&path("acme/sim"), component, permit).await
     }
 
     async fn upload(&self, component: &'static str) -> u32 {
@@ -269,7 +270,8 @@ async fn a_version_that_cannot_be_prepared_at_start_does_not_keep_others_from_se
     setup.make("acme/usage").await;
     setup.upload("unpreparable").await;
     let usage = path("acme/usage");
-    let good = setup.registry.upload(&usage, Bytes::from_static(b"good"));
+    let permit = setup.registry.permit().expect("nothing else is worked on");
+    let good = setup.registry.upload(&usage, Bytes::from_static(b"good"), permit);
     good.await.expect("taken");
     setup.registry.activate(&usage, Which::Number(1)).await.expect("active");
     // As an earlier gateway, with more memory to give, would have left it.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::table::Install;
-use super::{Registry, RegistryError, Written, paths};
+use super::{EngineError, Permit, Registry, RegistryError, Written, paths};
 use crate::domain::module::{Digest, Module, Version};
 use crate::domain::name::ModulePath;
 use crate::storage::Expect;
@@ -47,12 +47,25 @@ impl Registry {
         Ok(self.module_state(&path.tenant, &path.module)?.versions)
     }
 
+    /// The right to upload a component, to be had before its bytes are read.
+    ///
+    /// # Errors
+    /// [`EngineError::Busy`] when too many components are being worked on.
+    pub fn permit(&self) -> Result<Permit, RegistryError> {
+        Permit::try_take(self.live.work()).map_err(RegistryError::Upload)
+    }
+
     /// Checks a component and keeps it as the module's next version. It does not serve before it is activated. The same
     /// bytes again are the version that they were.
     ///
     /// # Errors
     /// When there is no such tenant or module, the component is refused, or nothing could be written.
-    pub async fn upload(&self, path: &ModulePath, component: Bytes) -> Result<(Version, Written), RegistryError> {
+    pub async fn upload(
+        &self,
+        path: &ModulePath,
+        component: Bytes,
+        permit: Permit,
+    ) -> Result<(Version, Written), RegistryError> {
         let digest = Digest::of(&component);
         let same = |version: &&Version| version.digest == digest;
         if let Some(version) = self.versions(path)?.iter().find(same) {
@@ -60,9 +73,10 @@ impl Registry {
         }
         // Checking may take seconds, so it is done before the tenant's turn is taken, and others can go on.
         let bytes = component.len() as u64;
-        let check = self.live.check(component.clone()).await;
+        let check = self.live.check(component.clone(), &permit).await;
         let inspection = check.map_err(RegistryError::Upload)?;
         self.stores.blobs.put(component).await?;
+        drop(permit);
 
         let mut change = self.change(&path.tenant).await?;
         let module = change.state.module_mut(&path.module)?;
@@ -88,8 +102,8 @@ impl Registry {
     /// older version can be activated just as well.
     ///
     /// # Errors
-    /// When there is no such tenant, module or version, the version cannot be prepared, or nothing could be written. The
-    /// version that served before serves on.
+    /// When there is no such tenant, module or version, the version cannot be prepared, too many components are being
+    /// worked on, or nothing could be written. The version that served before serves on.
     pub async fn activate(&self, path: &ModulePath, which: Which) -> Result<Module, RegistryError> {
         let no_such_version = || RegistryError::NoSuchVersion {
             module: path.clone(),
@@ -99,7 +113,8 @@ impl Registry {
         let version = versions.iter().find(|version| which.names(version));
         let version = version.ok_or_else(no_such_version)?;
         // Preparing may take seconds, so it is done before the tenant's turn is taken.
-        let install = self.ready(path, version).await?;
+        let permit = Permit::try_take(self.live.work());
+        let install = self.ready(path, version, permit).await?;
 
         let mut change = self.change(&path.tenant).await?;
         let state = change.state.module_mut(&path.module)?;
@@ -116,14 +131,24 @@ impl Registry {
         Ok(module)
     }
 
-    pub(super) async fn ready(&self, path: &ModulePath, version: &Version) -> Result<Install, RegistryError> {
+    pub(super) async fn ready(
+        &self,
+        path: &ModulePath,
+        version: &Version,
+        permit: Result<Permit, EngineError>,
+    ) -> Result<Install, RegistryError> {
         let number = version.number;
+        let not_prepared = |source| RegistryError::NotPrepared { number, source };
+        let permit = permit.map_err(not_prepared)?;
         let component = self.stores.blobs.get(&version.digest).await?;
         let component = component.ok_or_else(|| RegistryError::ComponentLost {
             module: path.clone(),
             number,
         })?;
-        let prepared = self.live.prepare(path, number, version.digest, component).await;
-        prepared.map_err(|source| RegistryError::NotPrepared { number, source })
+        let prepared = self
+            .live
+            .prepare(path, number, version.digest, component, &permit)
+            .await;
+        prepared.map_err(not_prepared)
     }
 }

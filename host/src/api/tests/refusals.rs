@@ -213,7 +213,7 @@ async fn keys_tokens_tenants_and_calls_are_checked_too() {
 async fn a_refused_upload_says_why_and_the_old_version_serves() {
     let world = World::new().await;
     let large = vec![b'x'; UPLOAD_BYTES + 1];
-    let rows: [(&str, Vec<u8>, u16, &str, &str); 6] = [
+    let rows: [(&str, Vec<u8>, u16, &str, &str); 5] = [
         (
             "application/wasm",
             b"\0asm core".to_vec(),
@@ -236,7 +236,6 @@ async fn a_refused_upload_says_why_and_the_old_version_serves() {
             "unsupported-media-type",
             "application/wasm",
         ),
-        ("application/wasm", b"busy".to_vec(), 429, "busy", "Retry"),
         ("application/wasm", b"broken".to_vec(), 500, "internal", "log"),
     ];
     for (media_type, bytes, status, code, detail) in rows {
@@ -264,6 +263,33 @@ async fn a_refused_upload_says_why_and_the_old_version_serves() {
     assert_eq!(answer.body["code"], "not-prepared");
     let serving = world.table.serving("acme", "sim").expect("serving");
     assert_eq!(serving.version.as_ref().map(|version| version.number), Some(1));
+}
+
+#[tokio::test]
+async fn too_many_components_at_once_are_refused_before_they_are_read() {
+    let world = World::new().await;
+    let upload = async |body: Body| {
+        let request = Request::post(format!("{SIM}/versions"))
+            .header(header::AUTHORIZATION, format!("Bearer {ADMIN}"))
+            .header(header::CONTENT_TYPE, "application/wasm");
+        world.answer(request.body(body).expect("a request")).await
+    };
+    let endless = || Body::from_stream(futures_util::stream::pending::<std::io::Result<&[u8]>>());
+    let held = world.registry.permit().expect("nothing is worked on");
+    let activation = json!({"version": 2});
+    let activated = world
+        .send("PUT", &format!("{SIM}/active"), ADMIN, Some(&activation))
+        .await;
+    for answer in [upload(endless()).await, activated] {
+        assert_eq!((answer.status.as_u16(), &answer.body["code"]), (429, &json!("busy")));
+        assert!(answer.body["detail"].as_str().expect("a detail").contains("Retry"));
+    }
+    drop(held);
+    assert_eq!(upload(Body::from("good three")).await.status, StatusCode::CREATED);
+    let activated = world
+        .send("PUT", &format!("{SIM}/active"), ADMIN, Some(&activation))
+        .await;
+    assert_eq!(activated.status, StatusCode::OK);
 }
 
 #[tokio::test]

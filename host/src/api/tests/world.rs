@@ -67,7 +67,7 @@ impl World {
         let folder = std::env::temp_dir();
         let admin = AdminToken::establish(&*stores.documents, &vault, Some(&given), &folder).await;
         let journal = Journal::new(Arc::clone(&stores.log));
-        let loaded = Registry::load(stores, vault, FakeEngine, &admin.expect("a good token")).await;
+        let loaded = Registry::load(stores, vault, FakeEngine::new(), &admin.expect("a good token")).await;
         let (registry, table) = loaded.expect("loaded");
         let registry = Arc::new(registry);
         let acme = tenant("acme");
@@ -83,7 +83,9 @@ impl World {
             .await
             .expect("made");
         for component in ["good one", "good two"] {
-            registry.upload(&sim, Bytes::from(component)).await.expect("uploaded");
+            let permit = registry.permit().expect("nothing else is worked on");
+            let uploaded = registry.upload(&sim, Bytes::from(component), permit).await;
+            uploaded.expect("uploaded");
         }
         registry.activate(&sim, Which::Number(1)).await.expect("activated");
         let region = BTreeMap::from([(ConfigKey::parse("region").expect("a key"), "west".to_owned())]);

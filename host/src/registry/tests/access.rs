@@ -16,7 +16,7 @@ async fn another_key_file_is_noticed_at_start() {
     let admin = AdminToken::establish(&*setup.stores.documents, &other, Some(&given), &std::env::temp_dir())
         .await
         .expect("a good token");
-    let error = Registry::load(setup.stores, other, FakeEngine, &admin)
+    let error = Registry::load(setup.stores, other, FakeEngine::new(), &admin)
         .await
         .err()
         .expect("refused");
