@@ -117,6 +117,14 @@ fn check_title(field: &str, text: &str) -> Result<(), RegistryError> {
     Ok(())
 }
 
+/// Refuses one more of what a token could otherwise make without end.
+fn no_more(what: &str, most: usize, instead: &str) -> RegistryError {
+    RegistryError::Invalid {
+        field: what.to_owned(),
+        why: format!("are at most {most}, and there are as many; {instead}"),
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod fake;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use jiff::Timestamp;
 use ulid::Ulid;
 
-use super::{Registry, RegistryError, check_title, paths};
+use super::{Registry, RegistryError, check_title, no_more, paths};
 use crate::domain::name::TenantName;
 use crate::domain::secret::Secret;
 use crate::domain::tenant::{Scope, TelecloudKey, Token};
@@ -15,6 +15,12 @@ use crate::vault::Vault;
 
 /// Longest TeleCloud key, in characters. The documented ones have 32.
 const KEY_CHARACTERS_MAX: usize = 256;
+
+/// Most TeleCloud keys of one tenant. Each reseller account has one, and every call compares with all of them.
+pub const KEYS_MAX: usize = 100;
+
+/// Most tokens of one tenant. Every request to the admin API compares with all of them.
+pub const TOKENS_MAX: usize = 100;
 
 /// Who presented a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +101,9 @@ impl Registry {
                 id: there.id.clone(),
             });
         }
+        if change.state.keys.len() >= KEYS_MAX {
+            return Err(no_more("TeleCloud keys", KEYS_MAX, "remove one first"));
+        }
         let key = TelecloudKey {
             id: new_id(),
             label,
@@ -161,6 +170,13 @@ impl Registry {
             });
         }
         let mut change = self.change(tenant).await?;
+        if change.state.tokens.len() >= TOKENS_MAX {
+            return Err(no_more(
+                "tokens",
+                TOKENS_MAX,
+                "revoke one first, such as one that has expired",
+            ));
+        }
         let secret = Vault::new_token();
         let token = Token {
             id: new_id(),

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::state::ModuleState;
-use super::{Registry, RegistryError, Written, check_title, paths};
+use super::{Registry, RegistryError, Written, check_title, no_more, paths};
 use crate::domain::limits::Limits;
 use crate::domain::module::{Module, ModuleStatus};
 use crate::domain::name::{ModulePath, TenantName};
 use crate::egress::policy::Policy;
 use crate::storage::Expect;
+
+/// Most modules of one tenant. Each is rebuilt in memory at every change to its tenant; operators have a handful of carriers.
+pub const MODULES_MAX: usize = 100;
 
 /// What of a module its tenant decides.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,6 +63,9 @@ impl Registry {
         } else {
             Written::Created
         };
+        if old.is_none() && change.state.modules.len() >= MODULES_MAX {
+            return Err(no_more("modules", MODULES_MAX, "remove one first"));
+        }
         let mut state = old.unwrap_or_else(|| new_module(path));
         state.module.title = settings.title;
         state.module.status = settings.status;

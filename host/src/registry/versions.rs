@@ -6,10 +6,13 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::table::Install;
-use super::{EngineError, Permit, Registry, RegistryError, Written, paths};
+use super::{EngineError, Permit, Registry, RegistryError, Written, no_more, paths};
 use crate::domain::module::{Digest, Module, Version};
 use crate::domain::name::ModulePath;
 use crate::storage::Expect;
+
+/// Most versions of one module. They are never removed one by one: which version a call ran stays known.
+pub const VERSIONS_MAX: usize = 200;
 
 /// Names a version of a module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,9 +70,8 @@ impl Registry {
         permit: Permit,
     ) -> Result<(Version, Written), RegistryError> {
         let digest = Digest::of(&component);
-        let same = |version: &&Version| version.digest == digest;
-        if let Some(version) = self.versions(path)?.iter().find(same) {
-            return Ok((version.clone(), Written::Replaced));
+        if let Some(version) = there(&self.versions(path)?, digest)? {
+            return Ok((version, Written::Replaced));
         }
         // Checking may take seconds, so it is done before the tenant's turn is taken, and others can go on.
         let bytes = component.len() as u64;
@@ -80,8 +82,8 @@ impl Registry {
 
         let mut change = self.change(&path.tenant).await?;
         let module = change.state.module_mut(&path.module)?;
-        if let Some(version) = module.versions.iter().find(same) {
-            return Ok((version.clone(), Written::Replaced));
+        if let Some(version) = there(&module.versions, digest)? {
+            return Ok((version, Written::Replaced));
         }
         let version = Version {
             number: module.versions.last().map_or(1, |last| last.number + 1),
@@ -151,4 +153,13 @@ impl Registry {
             .await;
         prepared.map_err(not_prepared)
     }
+}
+
+/// The version that these bytes are already, or none if there is room for another.
+fn there(versions: &[Version], digest: Digest) -> Result<Option<Version>, RegistryError> {
+    let version = versions.iter().find(|version| version.digest == digest);
+    if version.is_none() && versions.len() >= VERSIONS_MAX {
+        return Err(no_more("versions", VERSIONS_MAX, "make a new module for more"));
+    }
+    Ok(version.cloned())
 }

@@ -25,6 +25,11 @@ const IMPORTS: [&str; 10] = [
     "wasi:http/",
 ];
 
+/// Most imports and exports of one component together, and most bytes of a name. Toolchains write some forty of some thirty
+/// bytes. All of the names are kept with the version, and have to fit into one document of the store.
+const NAMES_MAX: usize = 256;
+const NAME_BYTES_MAX: usize = 128;
+
 /// What a component needs and offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspection {
@@ -142,6 +147,19 @@ fn check(mut found: Inspection) -> Result<Inspection, UploadRefused> {
             "expected imports from patchbay:module@0.1 and WASI 0.2 only, found {name}, which this gateway does not offer"
         )));
     }
+    let count = found.imports.len() + found.exports.len();
+    if count > NAMES_MAX {
+        return Err(UploadRefused(format!(
+            "expected at most {NAMES_MAX} imports and exports, found {count}"
+        )));
+    }
+    let mut names = found.imports.iter().chain(&found.exports);
+    if let Some(name) = names.find(|name| name.len() > NAME_BYTES_MAX) {
+        return Err(UploadRefused(format!(
+            "expected names of at most {NAME_BYTES_MAX} bytes, found one of {}",
+            name.len()
+        )));
+    }
     found.exports.retain(|name| name.starts_with(OURS));
     Ok(found)
 }
@@ -208,6 +226,27 @@ mod tests {
             ));
             assert!(sentence.contains(&format!("found {name},")), "{sentence}");
         }
+    }
+
+    #[test]
+    fn names_without_end_are_refused() {
+        let with = |imports: &str| {
+            format!(r#"(component {imports} (instance $i) (export "patchbay:module/handler@0.1.0" (instance $i)))"#)
+        };
+        let many = |count: usize| -> String {
+            let import = |number: usize| format!(r#"(import "wasi:io/a{number}@0.2.0" (instance))"#);
+            (0..count).map(import).collect()
+        };
+        let whole = wat::parse_str(with(&many(255))).expect("well-formed");
+        assert_eq!(inspect(&whole).expect("as many as may be").imports.len(), 255);
+        let sentence = refusal(&with(&many(256)));
+        assert!(
+            sentence.contains("at most 256 imports and exports, found 257"),
+            "{sentence}"
+        );
+        let long = format!(r#"(import "wasi:io/{}@0.2.0" (instance))"#, "a".repeat(115));
+        let sentence = refusal(&with(&long));
+        assert!(sentence.contains("at most 128 bytes, found one of 129"), "{sentence}");
     }
 
     #[test]

@@ -115,3 +115,60 @@ async fn changes_at_the_same_time_do_not_lose_one_another() {
     let again = start(setup.stores).await;
     assert_eq!(again.registry.keys(&acme).expect("keys").len(), 50);
 }
+
+#[tokio::test]
+async fn nothing_of_a_tenant_grows_without_end() {
+    let setup = with_module().await;
+    let (registry, acme, sim) = (&setup.registry, tenant("acme"), path("acme/sim"));
+    let new_token = || NewToken {
+        label: String::new(),
+        scopes: BTreeSet::from([Scope::Read]),
+        expires: None,
+    };
+    for number in 0..100 {
+        let key = Secret::new(format!("key {number}"));
+        registry.add_key(&acme, String::new(), &key).await.expect("a key");
+        let token = registry.create_token(&acme, new_token(), &Principal::PlatformAdmin);
+        token.await.expect("a token");
+        if number > 0 {
+            setup.make(&format!("acme/module-{number}")).await;
+        }
+    }
+    let upload = async |number: usize| {
+        let permit = registry.permit().expect("nothing else is worked on");
+        registry
+            .upload(&sim, Bytes::from(format!("good {number}")), permit)
+            .await
+    };
+    for number in 0..200 {
+        upload(number).await.expect("a version");
+    }
+
+    let key = Secret::new("one more".to_owned());
+    let token = registry.create_token(&acme, new_token(), &Principal::PlatformAdmin);
+    for (refused, expected) in [
+        (
+            registry.add_key(&acme, String::new(), &key).await.err(),
+            "TeleCloud keys are at most 100",
+        ),
+        (token.await.err(), "tokens are at most 100"),
+        (
+            registry
+                .put_module(&path("acme/one-more"), ModuleSettings::default())
+                .await
+                .err(),
+            "modules are at most 100",
+        ),
+        (upload(200).await.err(), "versions are at most 200"),
+    ] {
+        let said = refused.expect("refused").to_string();
+        assert!(said.starts_with(expected), "{said}");
+    }
+    let blob = setup.stores.blobs.get(&Digest::of(b"good 200")).await;
+    assert_eq!(blob.expect("a store"), None, "what is refused is not kept");
+    registry
+        .put_module(&sim, ModuleSettings::default())
+        .await
+        .expect("what is there can be changed");
+    assert_eq!(upload(7).await.expect("known").1, Written::Replaced);
+}
