@@ -1,6 +1,8 @@
 //! Bodies and queries: read whole and checked, or refused with a problem that names the field.
 
 use std::error::Error;
+use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use axum::Json;
@@ -9,8 +11,9 @@ use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::Api;
@@ -51,7 +54,7 @@ impl<T: Confidential> FromRequest<Api> for ConfidentialBody<T> {
     type Rejection = Problem;
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
         let misfit = |_: &dyn Error| format!("The body must be {}.", T::FORM);
-        json(request, api, misfit).await.map(Self)
+        json(request, api, misfit).await.map(|Object(value)| Self(value))
     }
 }
 
@@ -70,6 +73,34 @@ async fn json<T: DeserializeOwned>(
         Err(JsonRejection::JsonDataError(error)) => Err(Code::InvalidField.because(misfit(&error))),
         Err(error) => Err(Code::UnreadableBody.because(format!("The body is not JSON: {}", cause(&error)))),
     }
+}
+
+/// A JSON object. serde also takes a list for a struct, its fields in order, so that `[]` would reset whatever has a default.
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        object(deserializer).map(Self)
+    }
+}
+
+/// [`Object`] for a field.
+pub(super) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    struct Fields<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(fields))
+        }
+    }
+
+    deserializer.deserialize_map(Fields(PhantomData))
 }
 
 /// A component's bytes, and the right to have it worked on.

@@ -5,7 +5,7 @@ use axum::extract::State;
 
 use super::Api;
 use super::access::{Grants, ModuleAccess, Read};
-use super::body::Body;
+use super::body::{Body, Object};
 use super::problem::Problem;
 use crate::domain::grant::Grant;
 
@@ -28,8 +28,9 @@ pub(super) async fn get(at: ModuleAccess<Read>, State(api): State<Api>) -> Resul
 pub(super) async fn put(
     at: ModuleAccess<Grants>,
     State(api): State<Api>,
-    Body(grants): Body<Vec<Grant>>,
+    Body(grants): Body<Vec<Object<Grant>>>,
 ) -> Result<Json<Vec<Grant>>, Problem> {
+    let grants = grants.into_iter().map(|Object(grant)| grant).collect();
     let grants = api.registry.put_grants(&at.path, grants, &at.by).await?;
     Ok(Json(Vec::clone(&*grants)))
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::access::{Deploy, ModuleAccess, Read, TenantAccess};
-use super::body::{Body, Listing};
+use super::body::{Body, Listing, Object, object};
 use super::problem::Problem;
 use super::{Api, status_of};
 use crate::domain::limits::Limits;
@@ -24,6 +24,7 @@ pub struct ModuleSettings {
     /// Whether it takes events. A suspended module answers each with a failure that says so.
     pub status: ModuleStatus,
     /// What one call may use.
+    #[serde(deserialize_with = "object")]
     pub limits: Limits,
 }
 
@@ -48,7 +49,7 @@ pub(super) async fn list(at: TenantAccess<Read>, State(api): State<Api>) -> Resu
 pub(super) async fn put(
     at: ModuleAccess<Deploy>,
     State(api): State<Api>,
-    Body(settings): Body<ModuleSettings>,
+    Body(Object(settings)): Body<Object<ModuleSettings>>,
 ) -> Result<(StatusCode, Json<Module>), Problem> {
     let settings = modules::ModuleSettings {
         title: settings.title,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::access::{Admin, AdminOf, Read, TenantAccess};
-use super::body::{Body, Listing};
+use super::body::{Body, Listing, Object};
 use super::problem::Problem;
 use super::{Api, status_of};
 use crate::domain::tenant::Tenant;
@@ -40,7 +40,7 @@ pub(super) async fn list(_: Admin, State(api): State<Api>) -> Json<Listing<Tenan
 pub(super) async fn put(
     at: AdminOf,
     State(api): State<Api>,
-    Body(settings): Body<TenantSettings>,
+    Body(Object(settings)): Body<Object<TenantSettings>>,
 ) -> Result<(StatusCode, Json<Tenant>), Problem> {
     let (tenant, written) = api.registry.put_tenant(&at.tenant, settings.title).await?;
     Ok((status_of(written), Json(tenant)))

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::access::{Access, IdPath, TenantAccess};
-use super::body::{Body, Listing};
+use super::body::{Body, Listing, Object};
 use super::problem::Problem;
 use crate::domain::tenant::{self, Scope};
 use crate::registry::access;
@@ -89,7 +89,7 @@ impl From<tenant::Token> for Token {
 pub(super) async fn create(
     at: TenantAccess<Access>,
     State(api): State<Api>,
-    Body(new): Body<NewToken>,
+    Body(Object(new)): Body<Object<NewToken>>,
 ) -> Result<(StatusCode, [(HeaderName, &'static str); 1], Json<CreatedToken>), Problem> {
     let new = access::NewToken {
         label: new.label,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::access::{Deploy, ModuleAccess, Read};
-use super::body::{Body, Component, Listing};
+use super::body::{Body, Component, Listing, Object};
 use super::problem::{Code, Problem};
 use super::{Api, status_of};
 use crate::domain::module::{Digest, Module, Version};
@@ -71,7 +71,7 @@ pub(super) async fn upload(
 pub(super) async fn activate(
     at: ModuleAccess<Deploy>,
     State(api): State<Api>,
-    Body(activation): Body<Activation>,
+    Body(Object(activation)): Body<Object<Activation>>,
 ) -> Result<Json<Module>, Problem> {
     let which = match activation {
         Activation {

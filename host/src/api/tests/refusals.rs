@@ -18,7 +18,7 @@ async fn bad_json_is_refused_by_the_name_of_the_field() {
         grant["host"] = json!("");
         grant
     };
-    let rows: [(&str, &str, Value, u16, &str, &str); 21] = [
+    let rows: [(&str, &str, Value, u16, &str, &str); 25] = [
         (
             "PUT",
             "",
@@ -45,7 +45,25 @@ async fn bad_json_is_refused_by_the_name_of_the_field() {
             "invalid-field",
             "title must be at most 200",
         ),
-        ("PUT", "", json!("sim"), 422, "invalid-field", "expected struct"),
+        ("PUT", "", json!("sim"), 422, "invalid-field", "expected an object"),
+        ("PUT", "", json!([]), 422, "invalid-field", "expected an object"),
+        (
+            "PUT",
+            "",
+            json!({"limits": []}),
+            422,
+            "invalid-field",
+            "limits: invalid type: sequence, expected an object",
+        ),
+        (
+            "PUT",
+            "/grants",
+            json!([["x", "https", "x.example"]]),
+            422,
+            "invalid-field",
+            "[0]: invalid type: sequence",
+        ),
+        ("PUT", "/active", json!([2]), 422, "invalid-field", "expected an object"),
         (
             "PUT",
             "/config",
@@ -152,7 +170,7 @@ async fn bad_json_is_refused_by_the_name_of_the_field() {
 #[tokio::test]
 async fn keys_tokens_tenants_and_calls_are_checked_too() {
     let world = World::new().await;
-    let rows: [(&str, &str, Value, u16, &str); 16] = [
+    let rows: [(&str, &str, Value, u16, &str); 19] = [
         (
             "POST",
             "acme/telecloud-keys",
@@ -191,6 +209,15 @@ async fn keys_tokens_tenants_and_calls_are_checked_too() {
             "expires must be",
         ),
         ("DELETE", "acme/tokens/none", Value::Null, 404, "no such token"),
+        ("PUT", "acme", json!([]), 422, "expected an object"),
+        ("POST", "acme/tokens", json!(["x", ["read"]]), 422, "expected an object"),
+        (
+            "POST",
+            "acme/telecloud-keys",
+            json!(["x", "y"]),
+            422,
+            "expected an object",
+        ),
         ("PUT", "Acme", json!({}), 400, "[a-z0-9-]{1,63}"),
         ("PUT", "..%2Fx", json!({}), 400, "[a-z0-9-]{1,63}"),
         ("PUT", "acme/modules/a.b", json!({}), 400, "[a-z0-9-]{1,63}"),
