@@ -216,7 +216,7 @@ async fn keys_tokens_tenants_and_calls_are_checked_too() {
             "acme/telecloud-keys",
             json!(["x", "y"]),
             422,
-            "expected an object",
+            "The body must be {\"label\": ",
         ),
         ("PUT", "Acme", json!({}), 400, "[a-z0-9-]{1,63}"),
         ("PUT", "..%2Fx", json!({}), 400, "[a-z0-9-]{1,63}"),
