@@ -94,16 +94,9 @@ async fn stay(gateway: &Gateway) -> Result<ExitCode> {
     let id = call["id"].as_str().context("a call has an id")?;
     println!("\nThe call as recorded, from `patchbay call show {TENANT} {id}`:\n");
     let shown = Command::new(program()?)
-        .args([
-            "--url",
-            gateway.admin().base(),
-            "--token",
-            ADMIN_TOKEN,
-            "call",
-            "show",
-            TENANT,
-            id,
-        ])
+        .env("PATCHBAY_URL", gateway.admin().base())
+        .env("PATCHBAY_TOKEN", ADMIN_TOKEN)
+        .args(["call", "show", TENANT, id])
         .output()?;
     ensure!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
     for line in String::from_utf8_lossy(&shown.stdout).lines() {
