@@ -23,10 +23,21 @@ const NOT_INHERITED: [&str; 11] = [
     "RUSTFLAGS",
 ];
 
+/// What cargo tells a program that it runs about that program's package. To the cargo that we run it would be a change of
+/// the environment: build scripts that look at these, such as ring's, and all that depends on them would be built again
+/// whenever a command of ours follows a plain `cargo build`, and again the other way round.
+const OF_THIS_PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+
 /// The cargo that runs this, or the one on the path.
 fn cargo(root: &Path) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     command.current_dir(root);
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if OF_THIS_PACKAGE.iter().any(|prefix| text.starts_with(prefix)) {
+            command.env_remove(&name);
+        }
+    }
     command
 }
 
