@@ -9,10 +9,10 @@
 //! | `grow` | takes memory, 1 MiB at a time and touching all of it, for ever |
 //! | `log-flood` | logs 10,000 lines of 1 KiB that hold an escape sequence and a line break, then answers done |
 //! | `sleep` | waits for `sleep_ms` (an hour unless set), then answers done |
-//! | `fetch` | sends one request to `url` by `method` (GET unless set; POST has a JSON body), with the secret that `secret` names, if it names one, see [`fetch`]; answers the status as VAR1 and the body, if it has one, as VAR2 (in hexadecimal digits if `body_as` is `hex`) |
+//! | `fetch` | sends one request to `url` by `method` (GET unless set; POST has a JSON body), with the secret that `secret` names, if it names one, see `fetch.rs`; answers the status as VAR1 and the body, if it has one, as VAR2 (in hexadecimal digits if `body_as` is `hex`) |
 //! | `two-step` | POSTs to `url`, then to `second_url`; a failure of either is returned as `?` makes it |
-//! | `claim` | POSTs to `url` if that is set, with the setting `authorization` as that header, then, whatever came of it, ends as the setting `claim` says, see [`claim`] |
-//! | `echo` | answers what it was given, see [`echo`], and logs the documents as JSON |
+//! | `claim` | POSTs to `url` if that is set, with the setting `authorization` as that header, then, whatever came of it, ends as the setting `claim` says, see `claim.rs` |
+//! | `echo` | answers what it was given, see `echo.rs`, and logs the documents as JSON |
 //!
 //! Any other mode is rejected with `No such mode: …`.
 
