@@ -1,5 +1,6 @@
 //! Arguments, then settings, then run.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -62,6 +63,8 @@ fn serve(settings: Settings) -> ExitCode {
 fn start_logging(config: &Config) {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&config.log))
+        // Colours are for a terminal; in a file they are noise.
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match config.log_format {
         LogFormat::Text => lines.init(),
