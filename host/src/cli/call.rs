@@ -18,6 +18,7 @@ use crate::journal::CallSummary;
 pub(super) const EXAMPLES: &str = "Examples:
   patchbay call list acme --module sim --outcome unknown
   patchbay call list acme --order 4711 --from 2026-11-01T00:00:00Z
+  patchbay call show acme        # the newest
   patchbay call show acme 01KAJ3X0V5R7W2Q8N4M6B1C9DF
 
 Secrets and personal data are masked in what is recorded.";
@@ -46,9 +47,9 @@ pub enum Command {
     Show {
         /// The tenant's name
         tenant: TenantName,
-        /// The call's id, as it is listed
+        /// The call's id, as it is listed; the newest call unless stated
         #[arg(value_parser = id)]
-        id: String,
+        id: Option<String>,
     },
 }
 
@@ -108,6 +109,10 @@ pub(super) async fn run(command: Command, session: &mut Session<'_>) -> Result<(
             })
         }
         Command::Show { tenant, id } => {
+            let id = match id {
+                Some(id) => id,
+                None => newest(&tenant, session).await?,
+            };
             let found = session
                 .client
                 .get(&["tenants", tenant.as_str(), "calls", id.as_str()])
@@ -117,6 +122,20 @@ pub(super) async fn run(command: Command, session: &mut Session<'_>) -> Result<(
                 .show(&found, |out| Ok(story::tell(out, &tenant, &read(&found)?)?))
         }
     }
+}
+
+async fn newest(tenant: &TenantName, session: &Session<'_>) -> Result<String, Failure> {
+    let query = CallQuery {
+        limit: Some(1),
+        ..CallQuery::default()
+    };
+    let listing = session
+        .client
+        .query(&["tenants", tenant.as_str(), "calls"], &query)
+        .await?;
+    let listing: CallListing = read(&listing)?;
+    let newest = listing.items.first().map(|call| call.id.to_string());
+    newest.ok_or_else(|| Failure::Declined(format!("no call of tenant {tenant} is recorded yet")))
 }
 
 fn row(call: CallSummary) -> Vec<String> {

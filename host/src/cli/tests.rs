@@ -144,6 +144,7 @@ async fn every_command_works_for_people_and_for_programs() {
         ("token revoke acme {token}", "works no more"),
         ("call list acme --module sim --limit 5", "Order/Create"),
         ("call show acme {call}", "SUCCESS  Y"),
+        ("call show acme", "SUCCESS  Y"),
     ];
     for (line, said) in rows {
         // Each begins with the same things there.
@@ -278,6 +279,19 @@ async fn exit_codes_say_what_kind_of_failure_it_was() {
         "{}",
         ran.errors
     );
+}
+
+#[tokio::test]
+async fn the_call_that_is_shown_unless_stated_is_the_newest() {
+    let gateway = Gateway::start().await;
+    let listed = gateway.json("call list acme").await;
+    let shown = gateway.json("call show acme").await;
+    assert_eq!(shown["id"], listed["items"][0]["id"]);
+
+    gateway.json("tenant create quiet").await;
+    let ran = gateway.run("call show quiet").await;
+    assert_eq!(ran.code, 1);
+    assert_eq!(ran.errors, "patchbay: no call of tenant quiet is recorded yet\n");
 }
 
 #[tokio::test]
