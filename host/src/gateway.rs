@@ -162,7 +162,7 @@ impl Gateway {
             id,
             received: Timestamp::now(),
             log_bytes: settings.limits.log_bytes,
-            secrets: &settings.secrets,
+            secrets: &settings.known,
         });
         let (verdict, usage) = match self.admit(serving, &log, post) {
             Ok((event, version)) => self.run(serving, &log, event, version, deadline).await,

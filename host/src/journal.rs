@@ -8,16 +8,15 @@ mod entry;
 mod lines;
 mod mask;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use self::call::{BODIES_BYTES_KEPT, BODY_BYTES_KEPT, CallLog};
+pub use self::call::{BODY_BYTES_KEPT, CallLog, EXCHANGES_BYTES_KEPT, RECORD_BYTES_MAX};
+pub use self::mask::Known;
 use crate::domain::call::{CallId, CallRecord, Outcome};
-use crate::domain::name::{ModuleName, SecretName, TenantName};
-use crate::domain::secret::Secret;
+use crate::domain::name::{ModuleName, TenantName};
 use crate::storage::{Ends, Log, StorageError};
 
 /// Most calls of one page.
@@ -59,7 +58,7 @@ pub struct NewCall<'a> {
     /// Bytes of log lines to keep.
     pub log_bytes: u64,
     /// The module's own secrets, to be masked where a carrier echoes them.
-    pub secrets: &'a BTreeMap<SecretName, Secret>,
+    pub secrets: &'a Arc<Known>,
 }
 
 /// Which calls to list. What is not stated is not asked for.
@@ -89,13 +88,12 @@ pub struct Page {
 }
 
 /// One page of calls.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
     /// Newest first.
     pub calls: Vec<CallSummary>,
     /// Where the next page begins; `None` when there is nothing older. A page can be short, even empty, and still have
     /// a next one.
-    #[schema(value_type = Option<String>)]
     pub next: Option<CallId>,
 }
 

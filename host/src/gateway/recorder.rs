@@ -23,7 +23,7 @@ impl Witness {
     fn end(&self, number: ExchangeNumber, end: &Ended<'_>, took: Duration) {
         let end = match *end {
             Ended::Answered { response, placed } => {
-                self.0.hide(placed);
+                self.0.learn(placed);
                 ExchangeEnd::Answered {
                     response: RecordedResponse {
                         status: response.status().as_u16(),

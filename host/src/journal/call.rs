@@ -9,15 +9,14 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde_json::Value;
 
-use super::entry::{Answered, Entry, Received, Started, fold};
-use super::lines::{Lines, escaped};
+use super::entry::{Answered, Entry, Received, SHORT_BYTES, Started, fold};
+use super::lines::{CUT, Lines, escaped};
 use super::mask::Masker;
 use super::{JournalError, NewCall};
 use crate::domain::answer::Reply;
 use crate::domain::call::{
-    CallId, CallRecord, ExchangeEnd, LogLine, Outcome, RecordedRequest, RecordedResponse, Usage,
+    CallId, CallRecord, Exchange, ExchangeEnd, LogLine, Outcome, RecordedRequest, RecordedResponse, Usage,
 };
 use crate::domain::event::{Document, Vars};
 use crate::domain::name::{ModuleName, TenantName};
@@ -27,11 +26,22 @@ use crate::storage::{Log, Position};
 /// Bytes that are kept of one body. Carriers' bodies have a few KiB.
 pub const BODY_BYTES_KEPT: usize = 64 << 10;
 
-/// Bytes that are kept of all bodies of one call together.
-pub const BODIES_BYTES_KEPT: usize = 4 << 20;
+/// Bytes that are written of all exchanges of one call together: URLs, headers, bodies, reasons. The first exchange over
+/// and those after it are recorded without headers and bodies, in less than 2 KiB each.
+pub const EXCHANGES_BYTES_KEPT: usize = 3 << 20;
 
-/// Bytes that are kept of a URL, a header's value, a reason or a detail.
+/// Most bytes that are written of one call in all, whatever was posted, sent, answered and logged, at the highest limits
+/// that a module can have. An ordinary call's record has some KiB.
+pub const RECORD_BYTES_MAX: usize = 8 << 20;
+
+/// Bytes that are kept of a URL, a header's name or value, a reason, a detail or a failure's text.
 const TEXT_BYTES_KEPT: usize = 8 << 10;
+
+/// Bytes that are kept of a VAR in an answer. They are numbers, names and addresses.
+const VAR_BYTES_KEPT: usize = 2 << 10;
+
+/// Characters that are kept of what a call is found by: SERVICE, account and order number.
+const IDENTITY_CHARACTERS_KEPT: usize = 200;
 
 /// Writes one call's record. Clones write the same one.
 ///
@@ -59,9 +69,11 @@ struct State {
     lines: Vec<u8>,
     /// How many bytes of them are durable.
     durable: usize,
-    /// How many there were.
-    exchanges: usize,
-    bodies_left: usize,
+    /// It was said what the call is about, and the posted request may follow.
+    identified: bool,
+    /// Without headers and bodies.
+    exchanges: Vec<Exchange>,
+    exchanges_bytes_left: usize,
     log: Lines,
     finished: bool,
 }
@@ -77,11 +89,12 @@ impl CallLog {
                 module: call.module.clone(),
                 version: call.version,
                 received: call.received,
-                masker: Masker::new(call.secrets),
+                masker: Masker::new(Arc::clone(call.secrets)),
                 lines: Vec::new(),
                 durable: 0,
-                exchanges: 0,
-                bodies_left: BODIES_BYTES_KEPT,
+                identified: false,
+                exchanges: Vec::new(),
+                exchanges_bytes_left: EXCHANGES_BYTES_KEPT,
                 log: Lines::new(call.log_bytes),
                 finished: false,
             }),
@@ -95,13 +108,36 @@ impl CallLog {
         self.0.id
     }
 
-    /// Says what was asked: before anything else, and once. What comes later than other entries is left out, and a call
-    /// without it was not readable.
+    /// Says what the call is about, before it is known whether the sender may say so: SERVICE, account and order number are
+    /// kept, and nothing else of the posted request. Before anything else, and once; what comes later is left out.
+    pub fn identity(&self, service: &str, request: &Document) {
+        self.state().identify(service, request);
+    }
+
+    /// Says what was asked, by a sender who may: the posted request is kept, masked. After [`Self::identity`] or in its
+    /// place, and once. What comes later than entries that neither was before is left out; a call without it was not
+    /// readable or not accepted.
     pub fn event(&self, service: &str, request: &Document) {
         let mut state = self.state();
-        if state.lines.is_empty() {
-            state.begin(service, request);
+        state.identify(service, request);
+        if state.identified {
+            state.identified = false;
+            let masked = state.masker.request(request.tree());
+            state.add(&Entry::Request(masked));
         }
+    }
+
+    /// Masks these values from now on, each as it is: the secrets that were placed into a request, in every form in which
+    /// they were, such as the base64 form of a user and a password.
+    pub fn learn(&self, placed: &[Secret]) {
+        self.state().masker.placed(placed);
+    }
+
+    /// What was said to carriers so far and how it ended, without headers and bodies, and with the beginning of long URLs
+    /// and reasons. Quicker than [`Self::record`].
+    #[must_use]
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.state().exchanges.clone()
     }
 
     /// Notes a request and gives its number for [`Self::exchange_ended`]. The body may be whole.
@@ -135,13 +171,6 @@ impl CallLog {
     /// with its true size in `body_bytes`.
     pub fn exchange_ended(&self, number: usize, micros: u64, end: &ExchangeEnd) {
         self.state().end(number, micros, end);
-    }
-
-    /// Masks these from now on as well: what the module's secrets were turned into on their way out, which a carrier may
-    /// echo.
-    pub fn hide(&self, values: &[Secret]) {
-        let mut state = self.state();
-        values.iter().for_each(|value| state.masker.learn(value.expose()));
     }
 
     /// Adds a line that the module logged, `level` being one of [`LogLine::level`]. Past the call's limit lines are
@@ -215,17 +244,20 @@ impl CallLog {
 }
 
 impl State {
-    fn begin(&mut self, service: &str, request: &Document) {
+    fn identify(&mut self, service: &str, request: &Document) {
+        if !self.lines.is_empty() {
+            return;
+        }
         // First, because what is secret in it is secret in the rest as well.
-        let masked = self.masker.request(request.tree());
-        let identity = |text: &str| cut(&self.masker.identity(text));
+        self.masker.learn_request(request.tree());
+        let identity = |text: &str| beginning(self.masker.identity(text));
         let received = Received {
             account_number: request.text("Customer.account_number").map(identity),
             order_number: request.text("order_number").map(identity),
             ..self.received(identity(service))
         };
         Entry::Received(received).write(&mut self.lines);
-        Entry::Request(masked).write(&mut self.lines);
+        self.identified = true;
     }
 
     fn received(&self, service: String) -> Received {
@@ -241,9 +273,25 @@ impl State {
 
     fn add(&mut self, entry: &Entry) {
         if self.lines.is_empty() {
-            self.begin("", &Document::new(Value::Null));
+            Entry::Received(self.received(String::new())).write(&mut self.lines);
         }
         entry.write(&mut self.lines);
+    }
+
+    /// Adds an exchange's entry while there is room, and gives it back shortened. Past the first one for which there is
+    /// none, all are kept shortened.
+    fn add_bounded(&mut self, entry: Entry) -> Entry {
+        let before = self.lines.len();
+        self.add(&entry);
+        let written = self.lines.len() - before;
+        let fits = written <= self.exchanges_bytes_left;
+        self.exchanges_bytes_left = if fits { self.exchanges_bytes_left - written } else { 0 };
+        let short = entry.shortened();
+        if !fits {
+            self.lines.truncate(before);
+            self.add(&short);
+        }
+        short
     }
 
     fn start(
@@ -256,25 +304,26 @@ impl State {
         if self.finished {
             return Err(JournalError::Ended);
         }
-        let started = Started {
+        let entry = Entry::Started(Started {
             grant: grant.map(str::to_owned),
             read_only,
             request: RecordedRequest {
-                method: self.text(&request.method),
-                url: self.text(&request.url),
+                method: self.told(&request.method),
+                url: self.told(&request.url),
                 headers: self.headers(&request.headers),
                 body: self.body(&request.body),
                 body_bytes: request.body_bytes,
             },
             started,
-        };
-        self.add(&Entry::Started(started));
-        self.exchanges += 1;
-        Ok(self.exchanges - 1)
+        });
+        if let Entry::Started(short) = self.add_bounded(entry) {
+            self.exchanges.push(short.into());
+        }
+        Ok(self.exchanges.len() - 1)
     }
 
     fn end(&mut self, exchange: usize, micros: u64, end: &ExchangeEnd) {
-        if self.finished || exchange >= self.exchanges {
+        if self.finished || exchange >= self.exchanges.len() {
             return;
         }
         let end = match end {
@@ -287,16 +336,19 @@ impl State {
                 },
             },
             ExchangeEnd::Denied { reason } => ExchangeEnd::Denied {
-                reason: self.text(reason),
+                reason: self.told(reason),
             },
             ExchangeEnd::NotSent { reason } => ExchangeEnd::NotSent {
-                reason: self.text(reason),
+                reason: self.told(reason),
             },
             ExchangeEnd::NoAnswer { reason } => ExchangeEnd::NoAnswer {
-                reason: self.text(reason),
+                reason: self.told(reason),
             },
         };
-        self.add(&Entry::Ended { exchange, micros, end });
+        if let Entry::Ended { exchange, micros, end } = self.add_bounded(Entry::Ended { exchange, micros, end }) {
+            self.exchanges[exchange].micros = micros;
+            self.exchanges[exchange].end = Some(end);
+        }
     }
 
     fn finish(&mut self, micros: u64, reply: &Reply, outcome: Outcome, detail: Option<&str>, memory_bytes: u64) {
@@ -314,7 +366,7 @@ impl State {
                 memory_bytes,
                 log_bytes: self.log.bytes(),
                 log_lines_dropped: self.log.dropped(),
-                requests: u32::try_from(self.exchanges).unwrap_or(u32::MAX),
+                requests: u32::try_from(self.exchanges.len()).unwrap_or(u32::MAX),
             },
         };
         self.add(&Entry::Answered(answered));
@@ -326,8 +378,9 @@ impl State {
             Reply::Success { pending, vars } => {
                 let mut masked = Vars::default();
                 for (index, value) in vars.iter() {
+                    let kept = self.masker.var(index, value, VAR_BYTES_KEPT).into_owned();
                     // The indices are those of VARs.
-                    let _ = masked.set(index, self.masker.var(index, value));
+                    let _ = masked.set(index, marked(kept, value, VAR_BYTES_KEPT));
                 }
                 Reply::Success {
                     pending: *pending,
@@ -340,23 +393,52 @@ impl State {
         }
     }
 
+    /// A text of an exchange. Where there is no room for all of it, no work is done for what is not kept.
+    fn told(&mut self, text: &str) -> String {
+        match self.exchanges_bytes_left {
+            0 => self.masker.cut(text, 2 * SHORT_BYTES).into_owned(),
+            _ => self.text(text),
+        }
+    }
+
     fn text(&mut self, text: &str) -> String {
-        self.masker.cut(text, TEXT_BYTES_KEPT).into_owned()
+        let kept = self.masker.cut(text, TEXT_BYTES_KEPT).into_owned();
+        marked(kept, text, TEXT_BYTES_KEPT)
     }
 
+    /// As many as there is room for.
     fn headers(&mut self, headers: &[(String, String)]) -> Vec<(String, String)> {
-        let mask =
-            |(name, value): &(String, String)| (self.masker.text(name).into_owned(), self.masker.header(name, value));
-        headers.iter().map(mask).collect()
+        let mut left = self.exchanges_bytes_left;
+        let mut kept = Vec::new();
+        for (name, value) in headers {
+            if left == 0 {
+                break;
+            }
+            let masked = self.masker.header(name, value, TEXT_BYTES_KEPT).into_owned();
+            kept.push((self.text(name), marked(masked, value, TEXT_BYTES_KEPT)));
+            left = left.saturating_sub(name.len() + value.len());
+        }
+        kept
     }
 
+    /// Empty where there is no room for it.
     fn body(&mut self, body: &str) -> String {
-        let masked = self.masker.cut(body, BODY_BYTES_KEPT.min(self.bodies_left));
-        self.bodies_left -= masked.len().min(self.bodies_left);
-        masked.into_owned()
+        match self.exchanges_bytes_left {
+            0 => String::new(),
+            _ => self.masker.cut(body, BODY_BYTES_KEPT).into_owned(),
+        }
     }
 }
 
-fn cut(text: &str) -> String {
-    escaped(&text[..text.floor_char_boundary(TEXT_BYTES_KEPT)]).into_owned()
+/// Marks what is kept of a text as cut, if it was.
+fn marked(mut kept: String, text: &str, bytes: usize) -> String {
+    if text.len() > bytes {
+        kept.push_str(CUT);
+    }
+    kept
+}
+
+fn beginning(text: &str) -> String {
+    let end = text.char_indices().nth(IDENTITY_CHARACTERS_KEPT);
+    escaped(&text[..end.map_or(text.len(), |(end, _)| end)]).into_owned()
 }

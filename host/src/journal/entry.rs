@@ -8,11 +8,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::lines::{CUT, escaped};
 use crate::domain::answer::Reply;
 use crate::domain::call::{
     CallId, CallRecord, Exchange, ExchangeEnd, LogLine, Outcome, RecordedEvent, RecordedRequest, Usage,
 };
 use crate::domain::name::ModuleName;
+
+/// Bytes of a URL or a reason in a shortened entry.
+pub(super) const SHORT_BYTES: usize = 200;
 
 /// Something that happened in a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,7 +24,7 @@ use crate::domain::name::ModuleName;
 pub(super) enum Entry {
     /// The event arrived. Always the first.
     Received(Received),
-    /// The posted request, masked. Always the second.
+    /// The posted request, masked. Missing when it was not read, or its sender is not known.
     Request(Value),
     /// A request was handed to the door.
     Started(Started),
@@ -64,6 +68,16 @@ pub(super) struct Answered {
     pub(super) usage: Usage,
 }
 
+/// The beginning of a masked text, at most [`SHORT_BYTES`] of it and as many more as quotes in it take to be written.
+fn short(text: &str) -> String {
+    let mut short = escaped(&text[..text.floor_char_boundary(SHORT_BYTES)]).into_owned();
+    if text.len() > SHORT_BYTES || short.len() > SHORT_BYTES {
+        short.truncate(short.floor_char_boundary(SHORT_BYTES));
+        short.push_str(CUT);
+    }
+    short
+}
+
 /// Why a record cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unreadable {
@@ -76,6 +90,33 @@ pub(super) enum Unreadable {
 }
 
 impl Entry {
+    /// What is left of an exchange's entry when there is no room for all of it: what was asked of whom, and how it ended.
+    pub(super) fn shortened(mut self) -> Self {
+        match &mut self {
+            Self::Started(Started { request, .. }) => {
+                let RecordedRequest { method, url, .. } = &*request;
+                *request = RecordedRequest {
+                    method: short(method),
+                    url: short(url),
+                    headers: Vec::new(),
+                    body: String::new(),
+                    body_bytes: request.body_bytes,
+                };
+            }
+            Self::Ended { end, .. } => match end {
+                ExchangeEnd::Answered { response } => {
+                    response.headers = Vec::new();
+                    response.body = String::new();
+                }
+                ExchangeEnd::Denied { reason } | ExchangeEnd::NotSent { reason } | ExchangeEnd::NoAnswer { reason } => {
+                    *reason = short(reason)
+                }
+            },
+            Self::Received(_) | Self::Request(_) | Self::Logged(_) | Self::Answered(_) => {}
+        }
+        self
+    }
+
     /// Adds the entry to the lines.
     pub(super) fn write(&self, lines: &mut Vec<u8>) {
         // JSON has no line breaks of its own, and what is serialised here has text keys only.
@@ -112,14 +153,7 @@ pub(super) fn fold<'a>(id: CallId, records: impl IntoIterator<Item = &'a [u8]>) 
         match entry? {
             Entry::Received(_) => return Err(Unreadable::NoEvent),
             Entry::Request(request) => call.event.request = request,
-            Entry::Started(started) => call.exchanges.push(Exchange {
-                grant: started.grant,
-                read_only: started.read_only,
-                request: started.request,
-                started: started.started,
-                micros: 0,
-                end: None,
-            }),
+            Entry::Started(started) => call.exchanges.push(started.into()),
             Entry::Ended { exchange, micros, end } => {
                 let ended = call
                     .exchanges
@@ -139,6 +173,19 @@ pub(super) fn fold<'a>(id: CallId, records: impl IntoIterator<Item = &'a [u8]>) 
         }
     }
     Ok(call)
+}
+
+impl From<Started> for Exchange {
+    fn from(started: Started) -> Self {
+        Self {
+            grant: started.grant,
+            read_only: started.read_only,
+            request: started.request,
+            started: started.started,
+            micros: 0,
+            end: None,
+        }
+    }
 }
 
 fn begun(id: CallId, received: Received) -> CallRecord {

@@ -11,8 +11,8 @@ const LINE_BYTES_MAX: usize = 8 << 10;
 /// What each line counts besides its text, in bytes, so that empty lines come to an end as well.
 const LINE_BYTES_EXTRA: usize = 32;
 
-/// What a cut line ends with.
-const CUT: &str = "… (cut)";
+/// What a cut text ends with.
+pub(super) const CUT: &str = "… (cut)";
 
 /// Counts the lines of one call.
 #[derive(Debug)]

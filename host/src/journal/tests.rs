@@ -7,10 +7,12 @@ use super::*;
 use crate::domain::answer::Reply;
 use crate::domain::call::{ExchangeEnd, RecordedRequest, RecordedResponse};
 use crate::domain::event::{Document, Vars};
+use crate::domain::secret::Secret;
 use crate::storage::conformance::tenant;
 use crate::storage::memory::Memory;
 use crate::storage::{Position, Stores};
 
+mod bounds;
 mod listing;
 mod secrets;
 mod trouble;
@@ -38,6 +40,7 @@ on_both_backends! {
     a_call_without_an_exchange_is_one_record, an_exchange_is_kept_before_it_leaves,
     a_denied_request_waits_for_the_next_write, what_comes_after_the_end_is_left_out,
     a_call_that_was_not_readable_is_recorded, a_damaged_record_is_reported,
+    a_post_that_was_not_accepted_leaves_what_it_is_found_by, an_identity_is_completed_by_the_event,
 }
 
 /// A time in 2026, so many seconds after the first call of a test.
@@ -60,7 +63,7 @@ fn begin(stores: &Stores, seconds: i64) -> CallLog {
         id: id_at(received, 7),
         received,
         log_bytes: 1_000,
-        secrets: &BTreeMap::new(),
+        secrets: &Arc::default(),
     })
 }
 
@@ -263,6 +266,45 @@ async fn a_call_that_was_not_readable_is_recorded(stores: Stores) {
     assert_eq!(shown.outcome, Outcome::Refused);
 }
 
+fn with_a_pin() -> Document {
+    Document::new(json!({
+        "order_number": "1001", "Customer": {"account_number": "hunter2", "password": "hunter2", "last_name": "Doe"},
+    }))
+}
+
+async fn a_post_that_was_not_accepted_leaves_what_it_is_found_by(stores: Stores) {
+    let call = begin(&stores, 0);
+    call.identity("Order/Create", &with_a_pin());
+    call.finish(&Reply::failure("x"), Outcome::Refused, Some("wrong key"), 0)
+        .await
+        .expect("kept");
+    let shown = show(&stores, call.id()).await.expect("there");
+    assert_eq!(shown, call.record());
+    assert_eq!(shown.event.service, "Order/Create");
+    assert_eq!(shown.event.order_number.as_deref(), Some("1001"));
+    assert_eq!(shown.event.account_number.as_deref(), Some("***"));
+    assert_eq!(shown.event.request, Value::Null);
+}
+
+async fn an_identity_is_completed_by_the_event(stores: Stores) {
+    let both = begin(&stores, 0);
+    both.identity("Order/Create", &with_a_pin());
+    both.identity("Order/Other", &order("1002"));
+    both.event("Order/Create", &with_a_pin());
+    both.event("Order/Create", &order("1003"));
+    both.log("info", "with hunter2");
+    both.finish(&Reply::success(), Outcome::Done, None, 0)
+        .await
+        .expect("kept");
+    let shown = show(&stores, both.id()).await.expect("there");
+    assert_eq!(shown.event.request["Customer"]["last_name"], "Doe");
+    assert_eq!(shown.log[0].message, "with ***");
+
+    let event = begin(&stores, 0);
+    event.event("Order/Create", &with_a_pin());
+    assert_eq!(event.record().event, shown.event);
+}
+
 async fn a_damaged_record_is_reported(stores: Stores) {
     let acme = tenant("acme");
     let journal = Journal::new(stores.log.clone());
@@ -291,35 +333,6 @@ async fn a_damaged_record_is_reported(stores: Stores) {
             "{record}"
         );
     }
-}
-
-#[tokio::test]
-async fn bodies_are_cut_and_say_so() {
-    let stores = Memory::stores();
-    let call = begin(&stores, 0);
-    let large = RecordedRequest {
-        body: "x".repeat(100_000),
-        body_bytes: 100_000,
-        ..request()
-    };
-    for _ in 0..100 {
-        denied(&call, &large, "no grant").await;
-    }
-    let record = call.record();
-    assert_eq!(record.exchanges[0].request.body.len(), BODY_BYTES_KEPT);
-    assert_eq!(record.exchanges[99].request.body.len(), 0);
-    assert!(
-        record
-            .exchanges
-            .iter()
-            .all(|exchange| exchange.request.body_bytes == 100_000)
-    );
-    let kept: usize = record
-        .exchanges
-        .iter()
-        .map(|exchange| exchange.request.body.len())
-        .sum();
-    assert_eq!(kept, BODIES_BYTES_KEPT);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,7 @@ use crate::domain::grant::Grant;
 use crate::domain::name::{ConfigKey, ModuleName, ModulePath, SecretName, TenantName};
 use crate::domain::secret::Secret;
 use crate::egress::policy::Policy;
+use crate::journal::Known;
 use crate::storage::{StorageError, Stores};
 use crate::vault::Vault;
 
@@ -122,6 +123,7 @@ impl Registry {
             config: Arc::new(config.into_iter().map(|(key, value)| (key.into(), value)).collect()),
             grants: Arc::new(grants),
             policy: Arc::new(policy),
+            known: Arc::new(Known::new(&secrets)),
             secrets: Arc::new(secrets),
             versions: read_all(&documents.versions)?,
         })

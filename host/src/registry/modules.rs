@@ -1,6 +1,5 @@
 //! Modules: making, changing, suspending, removing them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -115,7 +114,8 @@ fn new_module(path: &ModulePath) -> ModuleState {
         config: Arc::default(),
         grants: Arc::default(),
         policy: Arc::new(Policy::default()),
-        secrets: Arc::new(BTreeMap::new()),
+        secrets: Arc::default(),
+        known: Arc::default(),
         versions: Vec::new(),
     }
 }

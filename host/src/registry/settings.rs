@@ -153,7 +153,7 @@ impl Registry {
             .documents
             .put(&paths::secret(path, name), sealed.into(), Expect::Anything)
             .await?;
-        module.secrets = Arc::new(secrets);
+        module.set_secrets(secrets);
         self.commit(change.state);
         Ok(written)
     }
@@ -173,7 +173,7 @@ impl Registry {
             });
         }
         self.stores.documents.delete(&paths::secret_folder(path, name)).await?;
-        module.secrets = Arc::new(secrets);
+        module.set_secrets(secrets);
         self.commit(change.state);
         Ok(())
     }

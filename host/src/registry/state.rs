@@ -13,6 +13,7 @@ use crate::domain::name::{ModuleName, ModulePath, SecretName};
 use crate::domain::secret::Secret;
 use crate::domain::tenant::{TelecloudKey, Tenant, Token};
 use crate::egress::policy::Policy;
+use crate::journal::Known;
 
 /// A tenant and all that is its.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub(super) struct ModuleState {
     /// The grants, compiled.
     pub(super) policy: Arc<Policy>,
     pub(super) secrets: Arc<BTreeMap<SecretName, Secret>>,
+    /// The same, prepared.
+    pub(super) known: Arc<Known>,
     /// By number.
     pub(super) versions: Vec<Version>,
 }
@@ -81,8 +84,16 @@ impl TenantState {
             config: Arc::clone(&state.config),
             policy: Arc::clone(&state.policy),
             secrets: Arc::clone(&state.secrets),
+            known: Arc::clone(&state.known),
             connections: Arc::clone(&self.connections),
         };
         self.modules.values().map(settings).collect()
+    }
+}
+
+impl ModuleState {
+    pub(super) fn set_secrets(&mut self, secrets: BTreeMap<SecretName, Secret>) {
+        self.known = Arc::new(Known::new(&secrets));
+        self.secrets = Arc::new(secrets);
     }
 }

@@ -16,6 +16,7 @@ use crate::domain::module::{Digest, ModuleStatus};
 use crate::domain::name::{ModulePath, SecretName, TenantName};
 use crate::domain::secret::Secret;
 use crate::egress::policy::Policy;
+use crate::journal::Known;
 use crate::vault::Vault;
 
 /// The TeleCloud keys that a tenant accepts, hashed.
@@ -56,6 +57,8 @@ pub struct Settings {
     pub policy: Arc<Policy>,
     /// What may be placed into its requests.
     pub secrets: Arc<BTreeMap<SecretName, Secret>>,
+    /// The same, to be masked in records.
+    pub known: Arc<Known>,
     /// Permits for connections to carriers, which all of its tenant's calls share.
     pub connections: Arc<Semaphore>,
 }

@@ -203,7 +203,7 @@ async fn record(journal: &Journal, at: &ModulePath) -> String {
         id,
         received: Timestamp::now(),
         log_bytes: 1 << 10,
-        secrets: &BTreeMap::new(),
+        secrets: &Arc::default(),
     });
     call.event("Order/Create", &Document::new(json!({"order_number": "4711"})));
     let ended = call.finish(&Reply::success(), Outcome::Done, None, 0).await;

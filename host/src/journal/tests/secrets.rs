@@ -1,9 +1,12 @@
 //! Random secrets, spelled in every way, through every path of a call: none of them is ever in the stored bytes.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
+use crate::domain::name::SecretName;
 
 /// A secret around a core of letters and digits, which no encoding changes: where the core is, the secret got through.
 #[derive(Debug, Clone)]
@@ -172,7 +175,7 @@ proptest! {
                 let name = SecretName::parse(&format!("own-{number}")).expect("a name");
                 (name, Secret::new(secret.whole.clone()))
             });
-            let own = own.collect();
+            let own = Arc::new(Known::new(&own.collect::<BTreeMap<_, _>>()));
             let acme = tenant("acme");
             let call = Journal::new(stores.log.clone()).begin(NewCall {
                 tenant: &acme,
