@@ -182,7 +182,7 @@ impl Gateway {
             Err(_) => format!("not within {} s", RECORD.as_secs()),
         };
         tracing::error!(error = trouble, "the end of a call could not be recorded");
-        if verdict::nothing_left(&log.record().exchanges) {
+        if verdict::nothing_left(&log.exchanges()) {
             Reply::failure(NOT_RECORDED)
         } else {
             // What the carrier has done cannot be taken back, so the truth is told all the same.
@@ -211,13 +211,15 @@ impl Gateway {
         let event = match received.kind {
             Kind::TestRequest => None,
             Kind::Order(event) => {
-                log.event(&event.service, &event.document);
+                log.identity(&event.service, &event.document);
                 self.authenticate(serving, &received.api_keys)?;
+                log.event(&event.service, &event.document);
                 Some(event)
             }
             Kind::MissingService(document) => {
-                log.event("", &document);
+                log.identity("", &document);
                 self.authenticate(serving, &received.api_keys)?;
+                log.event("", &document);
                 return Err(Verdict::refused(
                     MISSING_SERVICE,
                     "the post has order data and no SERVICE",
@@ -297,7 +299,7 @@ impl Gateway {
         let exchanges = if matches!(result, Ok(Ok(_))) {
             Vec::new()
         } else {
-            log.record().exchanges
+            log.exchanges()
         };
         (verdict(action, result, &exchanges), usage)
     }

@@ -68,7 +68,7 @@ pub struct RecordedEvent {
     pub account_number: Option<String>,
     /// `order_number`.
     pub order_number: Option<String>,
-    /// The posted request, masked. Null when it could not be read.
+    /// The posted request, masked. Null when it could not be read, or its sender was not let in.
     pub request: Value,
 }
 

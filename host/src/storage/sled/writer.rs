@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use bytes::Bytes;
 use sled::{Batch, Tree};
@@ -16,6 +17,10 @@ const GROUP_RECORDS: usize = 512;
 
 /// Most bytes in one group, so that nobody waits long for others' large records.
 const GROUP_BYTES: usize = 8 << 20;
+
+/// How long a group waits for company when the one before it had some. Whoever writes alone does not wait. Each group costs a
+/// sync, and sled wakes all of its threads for it, so a few large groups are much cheaper than many small ones.
+const LINGER: Duration = Duration::from_micros(500);
 
 /// Writes that may wait in the queue. Whoever comes next awaits its turn.
 const QUEUE: usize = 1_024;
@@ -126,7 +131,11 @@ struct Thread<D> {
 
 impl<D: Disk> Thread<D> {
     fn run(&mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut company = false;
         while let Some(first) = jobs.blocking_recv() {
+            if company {
+                std::thread::sleep(LINGER);
+            }
             let (mut records, mut bytes) = first.0.size();
             let mut group = vec![first];
             while records < GROUP_RECORDS && bytes < GROUP_BYTES {
@@ -136,6 +145,7 @@ impl<D: Disk> Thread<D> {
                 bytes += size.1;
                 group.push(next);
             }
+            company = group.len() > 1;
             self.write(group);
         }
     }
