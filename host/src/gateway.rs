@@ -17,7 +17,7 @@ use tracing::Instrument;
 use ulid::Ulid;
 
 use crate::domain::answer::{Failure, Reply};
-use crate::domain::call::{CallId, Usage};
+use crate::domain::call::{CallId, Outcome, Usage};
 use crate::domain::event::Event;
 use crate::domain::module::ModuleStatus;
 use crate::domain::name::SecretName;
@@ -168,8 +168,7 @@ impl Gateway {
             Ok((event, version)) => self.run(serving, &log, event, version, deadline).await,
             Err(verdict) => (verdict, Usage::default()),
         };
-        // Details quote what a module or a carrier said; they are in the record, where they are masked.
-        tracing::info!(outcome = %verdict.outcome, "call ended");
+        tell(verdict.outcome);
         let Verdict { reply, outcome, detail } = verdict;
         let finished = timeout(
             RECORD,
@@ -313,6 +312,19 @@ fn without_secrets(failure: Failure, secrets: &BTreeMap<SecretName, Secret>) -> 
     let hidden = secrets.values().map(Secret::expose);
     let hidden = hidden.filter(|secret| secret.len() >= HIDDEN_BYTES_MIN);
     Failure::Rejected(hidden.fold(text, |text, secret| text.replace(secret, MASK)))
+}
+
+/// Logs how a call ended, the louder the more it wants somebody to look. Ordinary ends are in the record, with everything that
+/// was said; a line for each would cost more than running its module. Details are in the record only: they quote what a
+/// module or a carrier said, and there they are masked.
+fn tell(outcome: Outcome) {
+    match outcome {
+        Outcome::Done | Outcome::Pending | Outcome::Rejected | Outcome::Running => {
+            tracing::debug!(%outcome, "call ended")
+        }
+        Outcome::Unreachable | Outcome::Refused => tracing::info!(%outcome, "call ended"),
+        Outcome::Unknown | Outcome::Faulted => tracing::warn!(%outcome, "call ended"),
+    }
 }
 
 /// Whether any text has a secret's placeholder in it. A module copies such texts into its requests, and the door would put

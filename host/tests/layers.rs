@@ -12,8 +12,11 @@ const AREAS: [(&str, &[&str]); 15] = [
     ("telecloud", &["domain"]),
     ("egress", &["domain"]),
     ("sandbox", &["domain", "vault", "egress"]),
-    ("journal", &["domain", "storage", "egress"]),
-    ("registry", &["domain", "vault", "storage", "egress", "sandbox"]),
+    ("journal", &["domain", "storage"]),
+    (
+        "registry",
+        &["domain", "vault", "storage", "egress", "sandbox", "journal"],
+    ),
     (
         "gateway",
         &[

@@ -225,7 +225,7 @@ async fn what_fails_tells_no_secret_either() {
 #[tokio::test]
 async fn a_user_name_and_a_password_are_masked_in_the_form_in_which_they_went_out() {
     let (user, password, joined) = ("user-Bw20xC", "secret-Mk66eV", "dXNlci1CdzIweEM6c2VjcmV0LU1rNjZlVg==");
-    let stage = Stage::empty(&[]).await;
+    let stage = Stage::empty(&["--log", "info,patchbay=trace,hyper=trace"]).await;
     let settings = json!({
         "mode": "claim", "claim": "done", "url": "/echo", "authorization": "Basic {{basic:user:password}}",
     });

@@ -132,7 +132,9 @@ async fn a_flood_of_log_lines_is_bounded_and_cannot_paint() {
     const LINES: usize = 10_000;
     const KEPT_BYTES: usize = 16 << 10;
     let limits = json!({ "log_bytes": KEPT_BYTES });
-    let stage = Stage::with_hostile(json!({ "mode": "log-flood" }), limits).await;
+    let stage = Stage::empty(&["--log", "info,patchbay=debug"]).await;
+    let flood = stage.hostile(json!({ "mode": "log-flood" }), limits);
+    stage.deploy(flood).await;
     assert_succeeded(&stage.activate().await, "");
     let call = stage.call().await;
     detail_of(&call, "done");
