@@ -1,0 +1,65 @@
+//! What modules in tests are set up with.
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+use super::guest;
+
+/// What a module is set up with.
+pub struct Deployment {
+    /// The component.
+    pub component: Vec<u8>,
+    /// Its settings: an object of texts.
+    pub config: Value,
+    /// Its grants: a list.
+    pub grants: Value,
+    /// Its secrets by name.
+    pub secrets: Vec<(String, String)>,
+    /// Its limits; those not named are the default.
+    pub limits: Value,
+}
+
+impl Deployment {
+    /// A component with nothing set and nothing granted.
+    #[must_use]
+    pub fn of(component: Vec<u8>) -> Self {
+        Self {
+            component,
+            config: json!({}),
+            grants: json!([]),
+            secrets: Vec::new(),
+            limits: json!({}),
+        }
+    }
+
+    /// The sample activation module against a carrier at `base`, with everything it needs.
+    ///
+    /// # Errors
+    /// When the example is not built.
+    pub fn sim_activation(base: &str, token: &str) -> anyhow::Result<Self> {
+        let port: u16 = base.rsplit(':').next().context("no port")?.parse()?;
+        let grant = |name: &str, methods: Value, paths: Value| {
+            json!({
+                "name": name, "scheme": "http", "host": "127.0.0.1", "port": port, "methods": methods, "paths": paths,
+                "secrets": ["carrier-token"], "private_network": true, "timeout_ms": 15_000,
+            })
+        };
+        Ok(Self {
+            config: json!({
+                "carrier_url": base,
+                "plan.VZW-15GB-UNLTT": "unlimited-15",
+                "plan.DATA-1GB": "data-1",
+            }),
+            grants: json!([
+                grant("orders", json!(["POST"]), json!(["/v1/activations", "/v1/port-ins"])),
+                grant(
+                    "lines",
+                    json!(["GET", "PUT", "POST", "DELETE"]),
+                    json!(["/v1/lines/**"])
+                ),
+            ]),
+            secrets: vec![("carrier-token".to_owned(), token.to_owned())],
+            ..Self::of(guest("sim-activation")?)
+        })
+    }
+}
