@@ -14,6 +14,7 @@ mod engine;
 mod inspect;
 mod invocation;
 mod limiter;
+mod log;
 mod state;
 
 use std::collections::HashMap;
@@ -32,7 +33,8 @@ use engine::EpochTicker;
 use state::CallState;
 
 pub use inspect::{Inspection, UploadRefused};
-pub use invocation::{Fault, Invocation, LogLevel, LogSink, Ran};
+pub use invocation::{Fault, Invocation, Ran};
+pub use log::{LogLevel, LogSink};
 
 /// What the sandbox is set up with.
 #[derive(Debug, Clone)]

@@ -11,6 +11,7 @@ use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use super::Prepared;
 use super::bindings::orders;
+use super::log::LogSink;
 use super::state::{CallState, PostedDocument};
 use crate::domain::answer::{Answer, Failure, Pending};
 use crate::domain::call::{CallId, Usage};
@@ -28,29 +29,6 @@ const HANDLES_MAX: usize = 10_000;
 
 /// How long to wait for exchanges that were given up to be on record. It takes microseconds, or the disk is stuck.
 const SETTLE: Duration = Duration::from_secs(1);
-
-/// How loud a line is, or which stream it was printed to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogLevel {
-    /// For the module's author.
-    Debug,
-    /// For the record.
-    Info,
-    /// Worth a look.
-    Warn,
-    /// Something failed.
-    Error,
-    /// Printed to standard output.
-    Stdout,
-    /// Printed to standard error.
-    Stderr,
-}
-
-/// Takes the lines that a module logs or prints. It bounds, escapes and masks them.
-pub trait LogSink: Send + Sync {
-    /// One line, in the order they were written.
-    fn line(&self, level: LogLevel, message: &str);
-}
 
 /// Everything that a call is given.
 pub struct Invocation {

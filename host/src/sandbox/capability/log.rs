@@ -1,7 +1,7 @@
 //! Lines for the call's record.
 
 use crate::sandbox::bindings::log::{Host, Level};
-use crate::sandbox::invocation::LogLevel;
+use crate::sandbox::log::LogLevel;
 use crate::sandbox::state::CallState;
 
 impl Host for CallState {

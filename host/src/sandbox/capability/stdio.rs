@@ -10,7 +10,7 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use crate::sandbox::invocation::{LogLevel, LogSink};
+use crate::sandbox::log::{LogLevel, LogSink};
 
 /// Most bytes that are taken at once, and the longest line: what is longer becomes several.
 const LINE_BYTES_MAX: usize = 8 << 10;
