@@ -7,14 +7,16 @@ mod call;
 mod entry;
 mod lines;
 mod mask;
+mod writing;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use self::call::{BODY_BYTES_KEPT, CallLog, EXCHANGES_BYTES_KEPT, RECORD_BYTES_MAX};
+pub use self::call::CallLog;
 pub use self::mask::Known;
+pub use self::writing::{BODY_BYTES_KEPT, EXCHANGES_BYTES_KEPT, RECORD_BYTES_MAX};
 use crate::domain::call::{CallId, CallRecord, Outcome};
 use crate::domain::name::{ModuleName, TenantName};
 use crate::storage::{Ends, Log, StorageError};
