@@ -285,22 +285,13 @@ impl Gateway {
             call: log.id(),
             event,
             config: Arc::clone(&settings.config),
-            secrets: Arc::clone(&settings.secrets),
-            limits: settings.limits.clone(),
-            deadline,
             door: Arc::clone(&self.door),
             passage: Arc::new(passage),
             log: witness,
         };
         let Ran { result, usage } = self.sandbox.run(&version.prepared, invocation).await;
         let result = result.map(|word| word.map_err(|failure| without_secrets(failure, &settings.secrets)));
-        // A success needs no evidence, and reading the record back is not free.
-        let exchanges = if matches!(result, Ok(Ok(_))) {
-            Vec::new()
-        } else {
-            log.exchanges()
-        };
-        (verdict(action, result, &exchanges), usage)
+        (verdict(action, result, &log.exchanges()), usage)
     }
 }
 

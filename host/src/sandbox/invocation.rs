@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{timeout, timeout_at};
 use wasmtime::component::Resource;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
@@ -16,9 +16,6 @@ use super::state::{CallState, PostedDocument};
 use crate::domain::answer::{Answer, Failure, Pending};
 use crate::domain::call::{CallId, Usage};
 use crate::domain::event::{Action, Event, ServiceStatus, VAR_CHARACTERS_MAX, Vars};
-use crate::domain::limits::Limits;
-use crate::domain::name::SecretName;
-use crate::domain::secret::Secret;
 use crate::egress::{Door, Passage};
 
 /// Bytes that a module can hand to the host in one of its calls of the host's functions.
@@ -38,15 +35,10 @@ pub struct Invocation {
     pub event: Arc<Event>,
     /// The module's settings.
     pub config: Arc<BTreeMap<String, String>>,
-    /// Only the names are seen by the module.
-    pub secrets: Arc<BTreeMap<SecretName, Secret>>,
-    /// What it may use.
-    pub limits: Limits,
-    /// When it has to be over.
-    pub deadline: Instant,
     /// The way out.
     pub door: Arc<Door>,
-    /// What may go through it.
+    /// What may go through it. The limits and the deadline in it hold for the whole call, and of the secrets in it the module
+    /// sees the names.
     pub passage: Arc<Passage>,
     /// Where its lines go.
     pub log: Arc<dyn LogSink>,
@@ -89,13 +81,13 @@ pub enum Fault {
 struct CpuUsedUp;
 
 pub(super) async fn run(engine: &Engine, slots: &Semaphore, prepared: &Prepared, invocation: Invocation) -> Ran {
-    let Ok(Ok(_slot)) = timeout_at(invocation.deadline, slots.acquire()).await else {
+    let Ok(Ok(_slot)) = timeout_at(invocation.passage.deadline, slots.acquire()).await else {
         return Ran {
             result: Err(Fault::Busy),
             usage: Usage::default(),
         };
     };
-    let limits = invocation.limits.clone();
+    let limits = &invocation.passage.limits;
     let mut store = Store::new(engine, CallState::new(&invocation));
     store.limiter(|state| &mut state.limiter);
     store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
@@ -114,7 +106,7 @@ pub(super) async fn run(engine: &Engine, slots: &Semaphore, prepared: &Prepared,
         }
     });
 
-    let ended = timeout_at(invocation.deadline, call(&mut store, prepared, &invocation)).await;
+    let ended = timeout_at(invocation.passage.deadline, call(&mut store, prepared, &invocation)).await;
     let state = store.data();
     let usage = Usage {
         memory_bytes: state.limiter.used(),

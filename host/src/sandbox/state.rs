@@ -60,7 +60,7 @@ impl CallState {
             .allow_tcp(false)
             .allow_udp(false)
             .build();
-        let limits = &invocation.limits;
+        let limits = &invocation.passage.limits;
         Self {
             wasi,
             http,
@@ -72,7 +72,7 @@ impl CallState {
                 .try_into()
                 .unwrap_or(u64::MAX),
             config: Arc::clone(&invocation.config),
-            secrets: Arc::clone(&invocation.secrets),
+            secrets: Arc::clone(&invocation.passage.secrets),
             log: Arc::clone(&invocation.log),
         }
     }

@@ -116,23 +116,18 @@ impl Bench {
     }
 
     fn invocation(&self) -> Invocation {
-        let (nothing, limits) = (Arc::new(Nothing), Limits::default());
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-        let secrets = Arc::new(BTreeMap::new());
+        let nothing = Arc::new(Nothing);
         Invocation {
             call: CallId(ulid::Ulid::generate()),
             event: Arc::clone(&self.event),
             config: Arc::new(BTreeMap::new()),
-            secrets: Arc::clone(&secrets),
-            limits: limits.clone(),
-            deadline,
             door: Arc::clone(&self.door),
             passage: Arc::new(Passage {
                 policy: Arc::new(Policy::default()),
-                secrets,
-                limits,
+                secrets: Arc::new(BTreeMap::new()),
+                limits: Limits::default(),
                 action: ActionKind::Create,
-                deadline,
+                deadline: tokio::time::Instant::now() + Duration::from_secs(20),
                 connections: Arc::new(Semaphore::new(1)),
                 recorder: Arc::<Nothing>::clone(&nothing),
                 spent: Spent::default(),
