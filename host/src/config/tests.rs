@@ -1,0 +1,94 @@
+//! What is wrong with a setting is said by its key.
+
+use super::*;
+
+fn resolve(file: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("patchbay.toml");
+    std::fs::write(&path, file).expect("written");
+    let variables = variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Settings {
+        config: Some(path),
+        concurrent_calls: Some(7),
+        ..Settings::default()
+    }
+    .resolve(variables)
+}
+
+#[test]
+fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
+    let config = resolve("concurrent_calls = 9\nconnections = 11\n", &[]).expect("all is right");
+    assert_eq!(config.sandbox.concurrent_calls, 7);
+    assert_eq!(config.server.connections, 11);
+    assert_eq!(config.upload_bytes, UPLOAD_BYTES);
+    assert_eq!(config.gateway.decode, DecodeLimits::default());
+    assert_eq!(config.key_file, Path::new("patchbay-data.key"));
+}
+
+#[test]
+fn what_a_post_may_contain_can_be_set() {
+    let config = resolve("nesting_max = 64\nfields_max = 100\n", &[]).expect("all is right");
+    let expected = DecodeLimits {
+        nesting: 64,
+        fields: 100,
+    };
+    assert_eq!(config.gateway.decode, expected);
+}
+
+#[test]
+fn what_is_wrong_is_named_by_its_key() {
+    for (file, variables, expected) in [
+        ("colour = 1", &[][..], "unknown field `colour`"),
+        ("connections = \"many\"", &[], "connections"),
+        ("public_listen = \"nowhere\"", &[], "public_listen"),
+        (
+            "connections = 0",
+            &[],
+            "connections: it must be 1 to 100000, and 0 is not",
+        ),
+        ("log = \"a=b=c\"", &[], "log: "),
+        ("nesting_max = 2", &[], "nesting_max: it must be 3 to 64, and 2 is not"),
+        ("fields_max = 99", &[], "fields_max: it must be 100 to 100000, and 99"),
+        (
+            "data_dir = \"d\"\nkey_file = \"d/key\"",
+            &[],
+            "key_file: it must be outside of data_dir",
+        ),
+        (
+            "admin_listen = \"127.0.0.1:8080\"",
+            &[],
+            "admin_listen: it must differ from public_listen",
+        ),
+        (
+            "",
+            &[("PATCHBAY_DATADIR", "x")],
+            "PATCHBAY_DATADIR: there is no such setting",
+        ),
+    ] {
+        let error = resolve(file, variables).expect_err("it is refused").to_string();
+        assert!(error.contains(expected), "{file:?} {variables:?}: {error}");
+    }
+}
+
+#[test]
+fn the_admin_token_comes_from_the_environment_and_is_not_printed() {
+    let token = "0123456789abcdef0123456789abcdef";
+    let config = resolve(
+        "",
+        &[("PATCHBAY_ADMIN_TOKEN", token), ("PATCHBAY_URL", "x"), ("HOME", "/")],
+    )
+    .expect("right");
+    assert_eq!(config.admin_token.as_ref().map(Secret::expose), Some(token));
+    for bad in ["", &token[1..], &token.replace('0', " "), &"é".repeat(32)] {
+        let error = resolve("", &[("PATCHBAY_ADMIN_TOKEN", bad)])
+            .expect_err("refused")
+            .to_string();
+        assert!(
+            error.starts_with("PATCHBAY_ADMIN_TOKEN: it must have 32 characters"),
+            "{error}"
+        );
+    }
+    assert!(!format!("{config:?}").contains(token));
+}
