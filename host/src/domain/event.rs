@@ -53,6 +53,11 @@ impl Vars {
         self.0.get(&index).map(String::as_str)
     }
 
+    /// Takes over every VAR that `other` has.
+    pub fn merge(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// In ascending order.
     pub fn iter(&self) -> impl Iterator<Item = (u8, &str)> {
         self.0.iter().map(|(index, value)| (*index, value.as_str()))
