@@ -6,6 +6,7 @@ pub mod answer;
 pub mod call;
 pub mod event;
 pub mod grant;
+pub mod handling;
 pub mod job;
 pub mod limits;
 pub mod module;

@@ -10,6 +10,7 @@ use super::access::{Deploy, ModuleAccess, Read, TenantAccess};
 use super::body::{Body, Listing, Object, object};
 use super::problem::Problem;
 use super::{Api, status_of};
+use crate::domain::handling::Handling;
 use crate::domain::limits::Limits;
 use crate::domain::module::{Module, ModuleStatus};
 use crate::registry::modules;
@@ -26,6 +27,9 @@ pub struct ModuleSettings {
     /// What one call may use.
     #[serde(deserialize_with = "object")]
     pub limits: Limits,
+    /// How its events are handled around its calls.
+    #[serde(deserialize_with = "object")]
+    pub handling: Handling,
 }
 
 /// List modules
@@ -40,7 +44,7 @@ pub(super) async fn list(at: TenantAccess<Read>, State(api): State<Api>) -> Resu
 /// Make or change a module
 ///
 /// Its URL for TeleCloud is `/m/{tenant}/{module}` on the public listener. It serves once a version is uploaded and
-/// activated. Changing a module replaces its title, status and limits, and keeps its versions and the active one. Takes
+/// activated. Changing a module replaces its title, status, limits and handling, and keeps its versions and the active one. Takes
 /// the scope `deploy`.
 #[utoipa::path(put, path = "", tag = "modules", request_body = ModuleSettings, responses(
     (status = 200, description = "There was one; it is changed", body = Module),
@@ -55,6 +59,7 @@ pub(super) async fn put(
         title: settings.title,
         status: settings.status,
         limits: settings.limits,
+        handling: settings.handling,
     };
     let (module, written) = api.registry.put_module(&at.path, settings).await?;
     Ok((status_of(written), Json(module)))

@@ -1,10 +1,13 @@
 //! `patchbay module`
 
+mod handling;
+
 use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+use self::handling::HandlingArgs;
 use super::client::read;
 use super::failure::Failure;
 use super::printer::{fields, table, time, word};
@@ -17,6 +20,7 @@ use crate::domain::name::TenantName;
 pub(super) const EXAMPLES: &str = "Examples:
   patchbay module create acme sim --title 'SIM activation'
   patchbay module limits acme sim --deadline-ms 30000 --requests 40
+  patchbay module handling acme sim --repeat-s 300 --repeat-s-for replenish=10
   patchbay module suspend acme sim
 
 A module serves at /m/TENANT/MODULE of the public listener, once a version is uploaded and activated.";
@@ -36,7 +40,7 @@ pub enum Command {
         /// The tenant's name
         tenant: TenantName,
     },
-    /// Show a module and its limits
+    /// Show a module, its limits, and how its events are handled
     Show {
         #[command(flatten)]
         module: ModuleArgs,
@@ -57,6 +61,13 @@ pub enum Command {
         module: ModuleArgs,
         #[command(flatten)]
         limits: LimitArgs,
+    },
+    /// Change how its events are handled around its calls: durability, duplicates, follow-up; what is not named stays
+    Handling {
+        #[command(flatten)]
+        module: ModuleArgs,
+        #[command(flatten)]
+        handling: HandlingArgs,
     },
     /// Remove a module with its versions, settings, grants and secrets, for good
     Delete {
@@ -142,6 +153,13 @@ pub(super) async fn run(command: Command, session: &mut Session<'_>) -> Result<(
             let changed = changed.await?;
             session.printer.done(&changed, "limits changed")
         }
+        Command::Handling { module, handling } => {
+            let changed = change(&module, session, |settings| {
+                settings.handling = handling.over(&settings.handling);
+            });
+            let changed = changed.await?;
+            session.printer.done(&changed, "handling changed")
+        }
         Command::Delete { module } => {
             session.client.delete(&module.path(&[])).await?;
             let line = format!("module {}/{} removed", module.tenant, module.module);
@@ -175,6 +193,7 @@ async fn change(
         title: found.title,
         status: found.status,
         limits: found.limits,
+        handling: found.handling,
     };
     change(&mut settings);
     session.client.put(&module.path(&[]), &settings).await
@@ -195,7 +214,7 @@ fn row(module: Module) -> Vec<String> {
 fn show(out: &mut dyn Write, at: &ModuleArgs, module: Module) -> io::Result<()> {
     let active = active(&module);
     let limits = module.limits;
-    let rows = [
+    let mut rows = vec![
         ("module", format!("{}/{}", at.tenant, module.name)),
         ("url", format!("/m/{}/{}", at.tenant, module.name)),
         ("title", module.title),
@@ -211,5 +230,6 @@ fn show(out: &mut dyn Write, at: &ModuleArgs, module: Module) -> io::Result<()> 
         ("all bodies", format!("{} bytes", limits.traffic_bytes)),
         ("log", format!("{} bytes", limits.log_bytes)),
     ];
+    rows.extend(handling::rows(&module.handling));
     fields(out, &rows)
 }

@@ -54,12 +54,27 @@ pub const CEILING: Limits = Limits {
 
 /// A limit that is out of range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("limits.{name} must be {least} to {most}, and {given} is not")]
+#[error("{name} must be {least} to {most}, and {given} is not")]
 pub struct InvalidLimit {
-    name: &'static str,
+    name: String,
     least: u64,
     most: u64,
     given: u64,
+}
+
+impl InvalidLimit {
+    /// Checks one value against its range.
+    pub(super) fn check(name: impl Into<String>, least: u64, most: u64, given: u64) -> Result<(), Self> {
+        if (least..=most).contains(&given) {
+            return Ok(());
+        }
+        Err(Self {
+            name: name.into(),
+            least,
+            most,
+            given,
+        })
+    }
 }
 
 impl Limits {
@@ -78,18 +93,9 @@ impl Limits {
             ("traffic_bytes", 0, CEILING.traffic_bytes, self.traffic_bytes),
             ("log_bytes", 0, CEILING.log_bytes, self.log_bytes),
         ];
-        match rows
-            .into_iter()
-            .find(|(_, least, most, given)| !(least..=most).contains(&given))
-        {
-            Some((name, least, most, given)) => Err(InvalidLimit {
-                name,
-                least,
-                most,
-                given,
-            }),
-            None => Ok(()),
-        }
+        rows.into_iter().try_for_each(|(name, least, most, given)| {
+            InvalidLimit::check(format!("limits.{name}"), least, most, given)
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::handling::Handling;
 use super::limits::Limits;
 use super::name::ModuleName;
 
@@ -32,6 +33,9 @@ pub struct Module {
     pub status: ModuleStatus,
     /// What one call may use.
     pub limits: Limits,
+    /// How its events are handled around its calls.
+    #[serde(default)]
+    pub handling: Handling,
     /// The number of the version that serves, if any does.
     pub active: Option<u32>,
     /// When it was made.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::state::ModuleState;
 use super::{Registry, RegistryError, Written, check_title, no_more, paths};
+use crate::domain::handling::Handling;
 use crate::domain::limits::Limits;
 use crate::domain::module::{Module, ModuleStatus};
 use crate::domain::name::{ModulePath, TenantName};
@@ -24,6 +25,8 @@ pub struct ModuleSettings {
     pub status: ModuleStatus,
     /// What one call may use.
     pub limits: Limits,
+    /// How its events are handled around its calls.
+    pub handling: Handling,
 }
 
 impl Registry {
@@ -55,6 +58,7 @@ impl Registry {
     ) -> Result<(Module, Written), RegistryError> {
         check_title("title", &settings.title)?;
         settings.limits.check()?;
+        settings.handling.check()?;
         let mut change = self.change(&path.tenant).await?;
         let old = change.state.modules.get(&path.module).cloned();
         let written = if old.is_some() {
@@ -69,6 +73,7 @@ impl Registry {
         state.module.title = settings.title;
         state.module.status = settings.status;
         state.module.limits = settings.limits;
+        state.module.handling = settings.handling;
         let module = state.module.clone();
         self.write_module(path, &module).await?;
         change.state.modules.insert(path.module.clone(), state);
@@ -108,6 +113,7 @@ fn new_module(path: &ModulePath) -> ModuleState {
             title: settings.title,
             status: settings.status,
             limits: settings.limits,
+            handling: settings.handling,
             active: None,
             created: Timestamp::now(),
         },

@@ -80,6 +80,7 @@ impl TenantState {
             path: self.path(&state.module.name),
             status: state.module.status,
             limits: state.module.limits.clone(),
+            handling: state.module.handling.clone(),
             keys: Arc::clone(&keys),
             config: Arc::clone(&state.config),
             policy: Arc::clone(&state.policy),

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use super::engine::{Engine, EngineError, Inspection, Permit};
+use crate::domain::handling::Handling;
 use crate::domain::limits::Limits;
 use crate::domain::module::{Digest, ModuleStatus};
 use crate::domain::name::{ModulePath, SecretName, TenantName};
@@ -49,6 +50,8 @@ pub struct Settings {
     pub status: ModuleStatus,
     /// What one call may use.
     pub limits: Limits,
+    /// How its events are handled around its calls.
+    pub handling: Handling,
     /// The TeleCloud keys that its tenant accepts.
     pub keys: Arc<Keys>,
     /// What the module was configured with.
