@@ -10,8 +10,10 @@ mod directory;
 pub mod memory;
 mod sled;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -62,6 +64,79 @@ impl Expect {
     }
 }
 
+/// What is to become of one document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// It is written.
+    Put {
+        /// Where.
+        key: String,
+        /// What it says from then on.
+        value: Bytes,
+        /// What must be true of it until then.
+        expect: Expect,
+    },
+    /// It is removed, this one alone. One that is not there is as good as removed, unless a revision is expected of it.
+    Delete {
+        /// Where.
+        key: String,
+        /// What must be true of it until then.
+        expect: Expect,
+    },
+}
+
+impl Change {
+    /// The key of the document.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Put { key, .. } | Self::Delete { key, .. } => key,
+        }
+    }
+
+    /// What must be true of the document for the change to take place.
+    #[must_use]
+    pub fn expect(&self) -> Expect {
+        match self {
+            Self::Put { expect, .. } | Self::Delete { expect, .. } => *expect,
+        }
+    }
+
+    /// The bytes that it writes.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Put { value, .. } => value.len(),
+            Self::Delete { .. } => 0,
+        }
+    }
+
+    /// Whether it writes a document.
+    fn is_put(&self) -> bool {
+        matches!(self, Self::Put { .. })
+    }
+
+    /// Refuses changes of which two are of the same document: either order would be a guess.
+    fn check_all(changes: &[Self]) -> Result<(), StorageError> {
+        let mut keys = HashSet::with_capacity(changes.len());
+        match changes.iter().find(|change| !keys.insert(change.key())) {
+            None => Ok(()),
+            Some(twice) => Err(directory::unavailable(
+                &format!("writing {}", twice.key()),
+                "two changes of one batch are of this document",
+            )),
+        }
+    }
+}
+
+/// When a write has to survive a power failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Before it is acknowledged.
+    Synced,
+    /// At the latest this long after. It is acknowledged once it can be read. See [`Stores`] for what may be lost.
+    Within(Duration),
+}
+
 /// Why a store could not do as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
@@ -95,18 +170,46 @@ pub trait Documents: Send + Sync {
     /// The document at `key`.
     async fn get(&self, key: &str) -> Result<Option<Stored>, StorageError>;
 
+    /// Makes all changes or none. The documents that are written get one revision in common, which is answered if there
+    /// are any. An error other than a conflict can leave it open whether the changes were made.
+    ///
+    /// # Errors
+    /// [`StorageError::Conflict`] when what one of them expects does not hold. Two changes of one document are refused.
+    async fn write(&self, changes: Vec<Change>, durability: Durability) -> Result<Option<Revision>, StorageError>;
+
     /// Writes a document, durably once this returns.
     ///
     /// # Errors
     /// [`StorageError::Conflict`] when `expect` does not hold.
-    async fn put(&self, key: &str, value: Bytes, expect: Expect) -> Result<Revision, StorageError>;
+    async fn put(&self, key: &str, value: Bytes, expect: Expect) -> Result<Revision, StorageError> {
+        let key = key.to_owned();
+        let doing = format!("writing {key}");
+        let revision = self.write(vec![Change::Put { key, value, expect }], Durability::Synced);
+        revision
+            .await?
+            .ok_or_else(|| directory::unavailable(&doing, "the store gave no revision"))
+    }
 
     /// Removes every document whose key starts with `prefix`, all or none, and durably once this returns. Says how many
     /// there were.
     async fn delete(&self, prefix: &str) -> Result<usize, StorageError>;
 
-    /// The documents whose keys start with `prefix`, by key.
-    async fn list(&self, prefix: &str) -> Result<Vec<(String, Stored)>, StorageError>;
+    /// All documents whose keys start with `prefix`, by key. For what is known to be few; the rest goes by
+    /// [`Self::page`].
+    async fn list(&self, prefix: &str) -> Result<Vec<(String, Stored)>, StorageError> {
+        self.page(prefix, None, usize::MAX).await
+    }
+
+    /// At most `limit` documents whose keys start with `prefix`, by key, beginning with the first whose key is greater
+    /// than `after`. Takes the time and the memory of the page, however many there are.
+    ///
+    /// Pages are not of one moment: a document that is written meanwhile may be missed, or be newer than those before it.
+    async fn page(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Stored)>, StorageError>;
 }
 
 /// Position of a record in a tenant's log: the call's id, then the record's number within the call.
@@ -132,12 +235,22 @@ pub struct Ends {
 /// An append-only log, apart by tenant.
 #[async_trait]
 pub trait Log: Send + Sync {
-    /// Adds records, all or none, and durably once this returns. Appends from many tasks share one sync to disk.
+    /// Adds records and makes changes, all or none. The documents that are written get one revision in common, which is
+    /// answered if there are any. Appends from many tasks share one sync to disk.
     ///
-    /// A record at a position that is taken replaces what is there. After an error the records may or may not have been
-    /// kept, so whoever tries again does so at the same positions. What one task appends in order is kept in that order,
-    /// also when it gave up waiting in between.
-    async fn append(&self, tenant: &TenantName, records: Vec<(Position, Bytes)>) -> Result<(), StorageError>;
+    /// A record at a position that is taken replaces what is there. After an error other than a conflict the records may
+    /// or may not have been kept, so whoever tries again does so at the same positions. What one task appends in order is
+    /// kept in that order, also when it gave up waiting in between.
+    ///
+    /// # Errors
+    /// [`StorageError::Conflict`] when what a change expects does not hold. Two changes of one document are refused.
+    async fn append(
+        &self,
+        tenant: &TenantName,
+        records: Vec<(Position, Bytes)>,
+        changes: Vec<Change>,
+        durability: Durability,
+    ) -> Result<Option<Revision>, StorageError>;
 
     /// The ends of at most `calls` calls, newest first, starting with the newest call that is older than `before`.
     ///

@@ -18,7 +18,7 @@ use crate::domain::call::{CallId, CallRecord, Exchange, ExchangeEnd, LogLine, Ou
 use crate::domain::event::Document;
 use crate::domain::name::TenantName;
 use crate::domain::secret::Secret;
-use crate::storage::{Log, Position};
+use crate::storage::{Durability, Log, Position};
 
 /// Writes one call's record. Clones write the same one.
 ///
@@ -183,7 +183,10 @@ impl CallLog {
             call: self.0.id.0.0,
             part: *part,
         };
-        self.0.log.append(&self.0.tenant, vec![(position, record)]).await?;
+        let records = vec![(position, record)];
+        let log = &self.0.log;
+        log.append(&self.0.tenant, records, Vec::new(), Durability::Synced)
+            .await?;
         self.state().durable = end;
         *part += 1;
         Ok(())

@@ -10,7 +10,7 @@ use crate::domain::event::{Document, Vars};
 use crate::domain::secret::Secret;
 use crate::storage::conformance::tenant;
 use crate::storage::memory::Memory;
-use crate::storage::{Position, Stores};
+use crate::storage::{Change, Durability, Position, Revision, Stores};
 
 mod bounds;
 mod listing;
@@ -317,7 +317,7 @@ async fn a_damaged_record_is_reported(stores: Stores) {
         let position = Position { call: 9, part: 0 };
         stores
             .log
-            .append(&acme, vec![(position, record.into())])
+            .append(&acme, vec![(position, record.into())], Vec::new(), Durability::Synced)
             .await
             .expect("kept");
         let shown = journal.show(&acme, CallId(Ulid(9))).await;

@@ -1,8 +1,13 @@
 //! What every backend must do. Each backend runs each of these on fresh stores.
 
+mod batches;
+mod log;
+
 use bytes::Bytes;
 
-use super::{Expect, Position, StorageError, Stores};
+pub(crate) use self::batches::*;
+pub(crate) use self::log::*;
+use super::{Durability, Expect, Position, StorageError, Stores};
 use crate::domain::module::Digest;
 use crate::domain::name::TenantName;
 
@@ -15,6 +20,10 @@ macro_rules! conformance {
             a_revision_never_comes_back, documents_are_listed_by_key, documents_are_deleted_by_prefix,
             a_document_of_a_mebibyte_shrinks_and_grows, a_call_comes_back_in_order, a_position_is_replaced,
             tenants_are_apart, the_newest_come_first, a_log_is_deleted, records_of_a_mebibyte_are_whole,
+            changes_are_made_together, a_conflict_leaves_a_batch_undone, a_conflict_disturbs_nobody_else,
+            a_document_twice_in_a_batch_is_refused, changes_of_one_document_take_effect_in_order,
+            a_large_value_is_replaced_and_removed_in_batches, no_two_batches_share_a_revision,
+            an_empty_batch_changes_nothing, pages_follow_each_other, a_page_goes_on_where_a_document_was_removed,
             blobs_go_by_their_digest,
         }
     };
@@ -34,6 +43,12 @@ pub(crate) fn tenant(name: &str) -> TenantName {
 
 fn at(call: u128, part: u32) -> Position {
     Position { call, part }
+}
+
+/// Keeps records, and changes nothing else.
+pub(crate) async fn keep(stores: &Stores, tenant: &TenantName, records: Vec<(Position, Bytes)>) {
+    let append = stores.log.append(tenant, records, Vec::new(), Durability::Synced);
+    assert_eq!(append.await.expect("kept"), None);
 }
 
 /// Bytes without a pattern that could hide a chunk out of place.
@@ -152,136 +167,6 @@ pub(crate) async fn a_document_of_a_mebibyte_shrinks_and_grows(stores: &Stores) 
     ] {
         documents.put("a", value.clone(), Expect::Anything).await.expect("put");
         assert!(documents.get("a").await.expect("read").expect("there").value == value);
-    }
-}
-
-pub(crate) async fn a_call_comes_back_in_order(stores: &Stores) {
-    let acme = tenant("acme");
-    let log = &stores.log;
-    log.append(&acme, vec![(at(7, 0), "a".into())]).await.expect("kept");
-    log.append(&acme, vec![(at(8, 0), "x".into())]).await.expect("kept");
-    log.append(&acme, vec![(at(7, 1), "b".into()), (at(7, 2), "c".into())])
-        .await
-        .expect("kept");
-    let records = log.call(&acme, 7).await.expect("read");
-    assert_eq!(
-        records,
-        [(at(7, 0), "a".into()), (at(7, 1), "b".into()), (at(7, 2), "c".into())]
-    );
-    assert_eq!(log.call(&acme, 9).await.expect("read"), []);
-}
-
-pub(crate) async fn a_position_is_replaced(stores: &Stores) {
-    let acme = tenant("acme");
-    stores
-        .log
-        .append(&acme, vec![(at(1, 0), mebibyte(1))])
-        .await
-        .expect("kept");
-    stores
-        .log
-        .append(&acme, vec![(at(1, 0), "short".into())])
-        .await
-        .expect("kept");
-    assert_eq!(
-        stores.log.call(&acme, 1).await.expect("read"),
-        [(at(1, 0), "short".into())]
-    );
-}
-
-pub(crate) async fn tenants_are_apart(stores: &Stores) {
-    // Names that are prefixes of each other, and bytes of ids that look like separators.
-    for (name, call) in [("a", 0), ("a-", u128::MAX), ("aa", 1), ("a0", 1 << 120)] {
-        stores
-            .log
-            .append(&tenant(name), vec![(at(call, 0), name.into())])
-            .await
-            .expect("kept");
-    }
-    for (name, call) in [("a", 0), ("a-", u128::MAX), ("aa", 1), ("a0", 1 << 120)] {
-        let newest = stores.log.newest(&tenant(name), None, 10).await.expect("read");
-        let found: Vec<_> = newest.iter().map(|ends| (ends.call, &ends.first[..])).collect();
-        assert_eq!(found, [(call, name.as_bytes())]);
-    }
-    stores.log.delete(&tenant("a")).await.expect("deleted");
-    assert_eq!(stores.log.newest(&tenant("a"), None, 10).await.expect("read"), []);
-    assert_eq!(stores.log.newest(&tenant("aa"), None, 10).await.expect("read").len(), 1);
-}
-
-pub(crate) async fn the_newest_come_first(stores: &Stores) {
-    let acme = tenant("acme");
-    for call in [30, 10, 20] {
-        let records = (0..call / 10).map(|n| (at(u128::from(call), n), format!("{call}.{n}").into()));
-        stores.log.append(&acme, records.collect()).await.expect("kept");
-    }
-    let rows = [
-        (
-            None,
-            9,
-            vec![(30, "30.0", "30.2"), (20, "20.0", "20.1"), (10, "10.0", "10.0")],
-        ),
-        (None, 2, vec![(30, "30.0", "30.2"), (20, "20.0", "20.1")]),
-        (Some(30), 1, vec![(20, "20.0", "20.1")]),
-        (Some(25), 1, vec![(20, "20.0", "20.1")]),
-        (Some(10), 9, vec![]),
-        (None, 0, vec![]),
-    ];
-    for (before, calls, expected) in rows {
-        let newest = stores.log.newest(&acme, before, calls).await.expect("read");
-        let found: Vec<_> = newest
-            .iter()
-            .map(|ends| {
-                (
-                    ends.call,
-                    std::str::from_utf8(&ends.first),
-                    std::str::from_utf8(&ends.last),
-                )
-            })
-            .collect();
-        let expected: Vec<_> = expected
-            .into_iter()
-            .map(|(call, first, last)| (call, Ok(first), Ok(last)))
-            .collect();
-        assert_eq!(found, expected, "before {before:?}, {calls} calls");
-    }
-}
-
-pub(crate) async fn a_log_is_deleted(stores: &Stores) {
-    let (acme, other) = (tenant("acme"), tenant("other"));
-    for call in 0..700 {
-        stores
-            .log
-            .append(&acme, vec![(at(call, 0), "x".into())])
-            .await
-            .expect("kept");
-    }
-    stores
-        .log
-        .append(&acme, vec![(at(700, 0), mebibyte(1))])
-        .await
-        .expect("kept");
-    stores
-        .log
-        .append(&other, vec![(at(1, 0), "y".into())])
-        .await
-        .expect("kept");
-    stores.log.delete(&acme).await.expect("deleted");
-    assert_eq!(stores.log.newest(&acme, None, 9).await.expect("read"), []);
-    assert_eq!(stores.log.call(&acme, 700).await.expect("read"), []);
-    assert_eq!(stores.log.call(&other, 1).await.expect("read").len(), 1);
-}
-
-pub(crate) async fn records_of_a_mebibyte_are_whole(stores: &Stores) {
-    let acme = tenant("acme");
-    for call in 0..20 {
-        let seed = u32::try_from(call).expect("small");
-        let records = vec![(at(call, 0), mebibyte(seed)), (at(call, 1), "end".into())];
-        stores.log.append(&acme, records).await.expect("kept");
-    }
-    for call in 0..20 {
-        let records = stores.log.call(&acme, call).await.expect("read");
-        assert!(records[0].1 == mebibyte(u32::try_from(call).expect("small")));
-        assert_eq!(records.len(), 2);
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Blobs, Documents, Ends, Expect, Log, Position, Revision, StorageError, Stored, Stores};
+use super::{Blobs, Change, Documents, Durability, Ends, Log, Position, Revision, StorageError, Stored, Stores};
 use crate::domain::module::Digest;
 use crate::domain::name::TenantName;
 
@@ -23,6 +23,29 @@ struct Kept {
     revision: u64,
     log: BTreeMap<TenantName, BTreeMap<Position, Bytes>>,
     blobs: HashMap<Digest, Bytes>,
+}
+
+impl Kept {
+    /// Makes all changes or none.
+    fn write(&mut self, changes: Vec<Change>) -> Result<Option<Revision>, StorageError> {
+        Change::check_all(&changes)?;
+        for change in &changes {
+            let found = self.documents.get(change.key());
+            change
+                .expect()
+                .check(change.key(), found.map(|stored| stored.revision))?;
+        }
+        self.revision += 1;
+        let revision = Revision(self.revision);
+        let answer = changes.iter().any(Change::is_put).then_some(revision);
+        for change in changes {
+            match change {
+                Change::Put { key, value, .. } => drop(self.documents.insert(key, Stored { value, revision })),
+                Change::Delete { key, .. } => drop(self.documents.remove(&key)),
+            }
+        }
+        Ok(answer)
+    }
 }
 
 impl Memory {
@@ -49,13 +72,8 @@ impl Documents for Memory {
         Ok(self.kept().documents.get(key).cloned())
     }
 
-    async fn put(&self, key: &str, value: Bytes, expect: Expect) -> Result<Revision, StorageError> {
-        let mut kept = self.kept();
-        expect.check(key, kept.documents.get(key).map(|stored| stored.revision))?;
-        kept.revision += 1;
-        let revision = Revision(kept.revision);
-        kept.documents.insert(key.to_owned(), Stored { value, revision });
-        Ok(revision)
+    async fn write(&self, changes: Vec<Change>, _: Durability) -> Result<Option<Revision>, StorageError> {
+        self.kept().write(changes)
     }
 
     async fn delete(&self, prefix: &str) -> Result<usize, StorageError> {
@@ -65,12 +83,21 @@ impl Documents for Memory {
         Ok(before - kept.documents.len())
     }
 
-    async fn list(&self, prefix: &str) -> Result<Vec<(String, Stored)>, StorageError> {
+    async fn page(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Stored)>, StorageError> {
         let kept = self.kept();
-        let from = (Bound::Included(prefix), Bound::Unbounded);
-        let found = kept.documents.range::<str, _>(from);
+        let from = match after {
+            Some(after) if after >= prefix => Bound::Excluded(after),
+            _ => Bound::Included(prefix),
+        };
+        let found = kept.documents.range::<str, _>((from, Bound::Unbounded));
         Ok(found
             .take_while(|(key, _)| key.starts_with(prefix))
+            .take(limit)
             .map(|(key, stored)| (key.clone(), stored.clone()))
             .collect())
     }
@@ -78,9 +105,17 @@ impl Documents for Memory {
 
 #[async_trait]
 impl Log for Memory {
-    async fn append(&self, tenant: &TenantName, records: Vec<(Position, Bytes)>) -> Result<(), StorageError> {
-        self.kept().log.entry(tenant.clone()).or_default().extend(records);
-        Ok(())
+    async fn append(
+        &self,
+        tenant: &TenantName,
+        records: Vec<(Position, Bytes)>,
+        changes: Vec<Change>,
+        _: Durability,
+    ) -> Result<Option<Revision>, StorageError> {
+        let mut kept = self.kept();
+        let revision = kept.write(changes)?;
+        kept.log.entry(tenant.clone()).or_default().extend(records);
+        Ok(revision)
     }
 
     async fn newest(&self, tenant: &TenantName, before: Option<u128>, calls: usize) -> Result<Vec<Ends>, StorageError> {

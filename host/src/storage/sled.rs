@@ -6,12 +6,13 @@
 //!
 //! Point reads go to sled directly and not through `spawn_blocking`: from its cache they take about a microsecond and
 //! from the disk a fraction of a millisecond, while handing them to another thread and back takes ten. Scans yield after
-//! every [`SCAN_STEP`] values.
+//! every [`SCAN_STEP`] pieces of values.
 
 mod layout;
 mod writer;
 
 use std::fs::File;
+use std::ops::Bound;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,13 +22,13 @@ use bytes::Bytes;
 
 use self::writer::{Disk, Work, Writer};
 use super::directory::{DataDirectory, Mark, make_folder, sync_folder, unavailable};
-use super::{Documents, Ends, Expect, Log, Position, Revision, StorageError, Stored};
+use super::{Change, Documents, Durability, Ends, Log, Position, Revision, StorageError, Stored};
 use crate::domain::name::TenantName;
 
 /// Bytes of pages that sled keeps in memory. Its own default is a gibibyte.
 const CACHE_BYTES: u64 = 128 << 20;
 
-/// Values that a scan reads before others get a turn.
+/// Pieces of values, of at most [`layout::CHUNK_BYTES`] each, that a scan reads before others get a turn.
 const SCAN_STEP: usize = 64;
 
 /// Keys that are removed from a log in one write.
@@ -118,10 +119,48 @@ impl Sled {
         })
     }
 
+    /// Keeps records and makes changes, all or none.
+    async fn write_all(
+        &self,
+        records: Vec<(Vec<u8>, Bytes)>,
+        changes: Vec<Change>,
+        _: Durability,
+    ) -> Result<Option<Revision>, StorageError> {
+        Change::check_all(&changes)?;
+        for (key, record) in &records {
+            layout::check_size(key, record)?;
+        }
+        for change in &changes {
+            if let Change::Put { key, value, .. } = change {
+                layout::check_size(&layout::document_key(key), value)?;
+            }
+        }
+        let puts = changes.iter().any(Change::is_put);
+        let revision = self.writer.write(Work::Write { records, changes }).await?;
+        Ok(puts.then_some(Revision(revision)))
+    }
+
     /// The newest record of this tenant's log before a key.
     fn before(&self, prefix: &[u8], key: &[u8]) -> Result<Option<(sled::IVec, sled::IVec)>, StorageError> {
         let found = self.tree.range(prefix..key).next_back();
         found.transpose().map_err(|error| layout::broken(key, error))
+    }
+}
+
+/// Sees to it that a scan, however long, gives others their turn.
+#[derive(Default)]
+struct Turns {
+    pieces: usize,
+}
+
+impl Turns {
+    /// Notes that a value was read, and yields when it is time.
+    async fn read(&mut self, bytes: usize) {
+        self.pieces += 1 + bytes / layout::CHUNK_BYTES;
+        if self.pieces >= SCAN_STEP {
+            self.pieces = 0;
+            tokio::task::yield_now().await;
+        }
     }
 }
 
@@ -171,10 +210,8 @@ impl Documents for Sled {
         }
     }
 
-    async fn put(&self, key: &str, value: Bytes, expect: Expect) -> Result<Revision, StorageError> {
-        layout::check_size(&layout::document_key(key), &value)?;
-        let key = key.to_owned();
-        self.writer.write(Work::Put { key, value, expect }).await.map(Revision)
+    async fn write(&self, changes: Vec<Change>, durability: Durability) -> Result<Option<Revision>, StorageError> {
+        self.write_all(Vec::new(), changes, durability).await
     }
 
     async fn delete(&self, prefix: &str) -> Result<usize, StorageError> {
@@ -183,16 +220,31 @@ impl Documents for Sled {
         Ok(usize::try_from(removed).unwrap_or(usize::MAX))
     }
 
-    async fn list(&self, prefix: &str) -> Result<Vec<(String, Stored)>, StorageError> {
+    async fn page(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Stored)>, StorageError> {
+        let prefix = layout::document_key(prefix);
+        let from = match after.map(layout::document_key) {
+            Some(after) if after >= prefix => Bound::Excluded(after),
+            _ => Bound::Included(prefix.clone()),
+        };
         let mut found = Vec::new();
-        for document in self.tree.scan_prefix(layout::document_key(prefix)) {
-            let (key, stored) = document.map_err(|error| layout::broken(&layout::document_key(prefix), error))?;
-            if let Some(value) = layout::read(&self.tree, &key, stored)? {
-                found.push((layout::document_name(&key), value));
+        let mut turns = Turns::default();
+        for document in self.tree.range((from, Bound::Unbounded)) {
+            let (key, stored) = document.map_err(|error| layout::broken(&prefix, error))?;
+            if found.len() == limit || !key.starts_with(&prefix) {
+                break;
             }
-            if found.len() % SCAN_STEP == 0 {
-                tokio::task::yield_now().await;
+            let mut bytes = 0;
+            // One that is removed meanwhile is not there.
+            if let Some(stored) = layout::read(&self.tree, &key, stored)? {
+                bytes = stored.value.len();
+                found.push((layout::document_name(&key), stored));
             }
+            turns.read(bytes).await;
         }
         Ok(found)
     }
@@ -200,20 +252,23 @@ impl Documents for Sled {
 
 #[async_trait]
 impl Log for Sled {
-    async fn append(&self, tenant: &TenantName, records: Vec<(Position, Bytes)>) -> Result<(), StorageError> {
-        let keyed: Vec<_> = records
+    async fn append(
+        &self,
+        tenant: &TenantName,
+        records: Vec<(Position, Bytes)>,
+        changes: Vec<Change>,
+        durability: Durability,
+    ) -> Result<Option<Revision>, StorageError> {
+        let keyed = records
             .into_iter()
-            .map(|(position, record)| (layout::log_key(tenant, position), record))
-            .collect();
-        keyed
-            .iter()
-            .try_for_each(|(key, record)| layout::check_size(key, record))?;
-        self.writer.write(Work::Insert(keyed)).await.map(drop)
+            .map(|(position, record)| (layout::log_key(tenant, position), record));
+        self.write_all(keyed.collect(), changes, durability).await
     }
 
     async fn newest(&self, tenant: &TenantName, before: Option<u128>, calls: usize) -> Result<Vec<Ends>, StorageError> {
         let prefix = layout::log_prefix(tenant);
         let mut ends = Vec::new();
+        let mut turns = Turns::default();
         let mut until = match before {
             Some(call) => layout::log_key(tenant, Position { call, part: 0 }),
             None => layout::log_end(tenant),
@@ -234,17 +289,17 @@ impl Log for Sled {
                     None => None,
                 },
             };
+            let mut bytes = 0;
             // A log that is being removed has calls without ends.
             if let (Some(first), Some(last)) = (first, last) {
+                bytes = first.value.len() + last.value.len();
                 ends.push(Ends {
                     call,
                     first: first.value,
                     last: last.value,
                 });
             }
-            if ends.len() % SCAN_STEP == 0 {
-                tokio::task::yield_now().await;
-            }
+            turns.read(bytes).await;
         }
         Ok(ends)
     }
@@ -253,15 +308,16 @@ impl Log for Sled {
         let first = layout::log_key(tenant, Position { call, part: 0 });
         let last = layout::log_key(tenant, Position { call, part: u32::MAX });
         let mut records = Vec::new();
+        let mut turns = Turns::default();
         for record in self.tree.range(first.clone()..=last) {
             let (key, stored) = record.map_err(|error| layout::broken(&first, error))?;
             let value = layout::read(&self.tree, &key, stored)?;
+            let mut bytes = 0;
             if let (Some(position), Some(value)) = (layout::log_position(&key), value) {
+                bytes = value.value.len();
                 records.push((position, value.value));
             }
-            if records.len() % SCAN_STEP == 0 {
-                tokio::task::yield_now().await;
-            }
+            turns.read(bytes).await;
         }
         Ok(records)
     }

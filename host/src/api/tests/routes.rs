@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::http::{StatusCode, header};
-use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::world::{ADMIN, ALL, World, grant, in_an_hour};
 use crate::domain::tenant::Scope;
 use crate::storage::memory::Memory;
-use crate::storage::{Documents, Expect, Revision, StorageError, Stored, Stores};
+use crate::storage::{Change, Documents, Durability, Revision, StorageError, Stored, Stores};
 
 /// Who a route is for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -251,8 +250,8 @@ impl Documents for Slow {
         self.inner.get(key).await
     }
 
-    async fn put(&self, key: &str, value: Bytes, expect: Expect) -> Result<Revision, StorageError> {
-        let written = self.inner.put(key, value, expect).await;
+    async fn write(&self, changes: Vec<Change>, durability: Durability) -> Result<Option<Revision>, StorageError> {
+        let written = self.inner.write(changes, durability).await;
         let _permit = self.writes.acquire().await;
         written
     }
@@ -261,8 +260,13 @@ impl Documents for Slow {
         self.inner.delete(prefix).await
     }
 
-    async fn list(&self, prefix: &str) -> Result<Vec<(String, Stored)>, StorageError> {
-        self.inner.list(prefix).await
+    async fn page(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Stored)>, StorageError> {
+        self.inner.page(prefix, after, limit).await
     }
 }
 

@@ -16,18 +16,24 @@ struct Troubled {
 
 #[async_trait]
 impl Log for Troubled {
-    async fn append(&self, tenant: &TenantName, records: Vec<(Position, Bytes)>) -> Result<(), StorageError> {
+    async fn append(
+        &self,
+        tenant: &TenantName,
+        records: Vec<(Position, Bytes)>,
+        changes: Vec<Change>,
+        durability: Durability,
+    ) -> Result<Option<Revision>, StorageError> {
         if self.fails.load(Ordering::SeqCst) {
             return Err(StorageError::Unavailable {
                 doing: "writing".into(),
                 source: "the disk is on fire".into(),
             });
         }
-        self.inner.append(tenant, records).await?;
+        let revision = self.inner.append(tenant, records, changes, durability).await?;
         if self.silent.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
-        Ok(())
+        Ok(revision)
     }
     async fn newest(&self, tenant: &TenantName, before: Option<u128>, calls: usize) -> Result<Vec<Ends>, StorageError> {
         self.inner.newest(tenant, before, calls).await

@@ -1,6 +1,7 @@
 //! Changes: what is refused, what is removed, and what happens at the same time.
 
 use super::*;
+use crate::storage::Durability;
 
 #[tokio::test]
 async fn only_a_platform_admin_opens_a_private_network() {
@@ -87,7 +88,11 @@ async fn a_removed_tenant_leaves_nothing_to_the_next_of_its_name() {
     assert!(matches!(gone, Err(RegistryError::NoSuchTenant(_))));
     // The record of a call that was running meanwhile.
     let record = (Position { call: 1, part: 0 }, Bytes::from_static(b"late"));
-    setup.stores.log.append(&acme, vec![record]).await.expect("appended");
+    let late = setup
+        .stores
+        .log
+        .append(&acme, vec![record], Vec::new(), Durability::Synced);
+    late.await.expect("appended");
 
     setup.make("acme/sim").await;
     assert_eq!(setup.stores.log.newest(&acme, None, 10).await.expect("a log"), []);

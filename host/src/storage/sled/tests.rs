@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tempfile::TempDir;
 
-use super::super::Stores;
-use super::super::conformance::{conformance, tenant};
+use super::super::conformance::{conformance, keep, tenant};
+use super::super::{Expect, Stores};
 use super::*;
 
 conformance!(fresh());
@@ -20,6 +20,12 @@ fn fresh() -> (Stores, TempDir) {
 
 fn record(call: u128, text: &str) -> Vec<(Position, Bytes)> {
     vec![(Position { call, part: 0 }, Bytes::copy_from_slice(text.as_bytes()))]
+}
+
+/// Keeps records, durably, and changes nothing else.
+async fn append(log: &dyn Log, tenant: &TenantName, records: Vec<(Position, Bytes)>) -> Result<(), StorageError> {
+    let kept = log.append(tenant, records, Vec::new(), Durability::Synced);
+    kept.await.map(drop)
 }
 
 /// Copies a data directory as it is at this moment, as a crash would leave it.
@@ -45,7 +51,7 @@ async fn what_was_kept_is_there_after_a_restart_and_revisions_go_on() {
         .put("a", "1".into(), Expect::Absent)
         .await
         .expect("put");
-    stores.log.append(&acme, record(1, "x")).await.expect("kept");
+    keep(&stores, &acme, record(1, "x")).await;
     let digest = stores.blobs.put("component".into()).await.expect("kept");
     drop(stores);
     let stores = Stores::open(folder.path()).expect("opened again");
@@ -72,7 +78,7 @@ async fn what_was_acknowledged_survives_a_crash_at_any_moment() {
         let text = "x".repeat(usize::try_from(round).expect("small") * 20_000);
         let tasks = (0..16).map(|n| {
             let (log, acme, text) = (stores.log.clone(), acme.clone(), text.clone());
-            tokio::spawn(async move { log.append(&acme, record(round * 16 + n, &text)).await })
+            tokio::spawn(async move { append(&*log, &acme, record(round * 16 + n, &text)).await })
         });
         for task in tasks.collect::<Vec<_>>() {
             task.await.expect("no panic").expect("kept");
@@ -93,7 +99,7 @@ async fn dropping_the_stores_writes_what_was_queued() {
     let acme = tenant("acme");
     for call in 0..50 {
         // Polled once: queued, and nobody waits for the answer.
-        let append = stores.log.append(&acme, record(call, "x"));
+        let append = append(&*stores.log, &acme, record(call, "x"));
         assert!(
             futures_util::future::poll_immediate(append)
                 .await
@@ -135,13 +141,9 @@ async fn no_page_goes_to_a_file_that_sled_does_not_sync() {
     let acme = tenant("acme");
     let text = "x".repeat(layout::CHUNK_BYTES - 100);
     for call in 0..200 {
-        stores.log.append(&acme, record(call, &text)).await.expect("kept");
+        keep(&stores, &acme, record(call, &text)).await;
     }
-    stores
-        .log
-        .append(&acme, record(200, &"y".repeat(4 << 20)))
-        .await
-        .expect("kept");
+    keep(&stores, &acme, record(200, &"y".repeat(4 << 20))).await;
     drop(stores);
     let aside = std::fs::read_dir(folder.path().join("db/blobs")).expect("listed");
     assert_eq!(aside.count(), 0);
@@ -156,9 +158,7 @@ async fn a_value_beyond_the_limit_is_refused_and_nothing_of_it_kept() {
         Position { call: 1, part: 1 },
         vec![0; layout::VALUE_BYTES_MAX + 1].into(),
     ));
-    let error = stores
-        .log
-        .append(&acme, records)
+    let error = append(&*stores.log, &acme, records)
         .await
         .expect_err("too large")
         .to_string();
@@ -206,7 +206,7 @@ async fn flipped_bytes_are_reported_and_never_silently_empty() {
     let (stores, folder) = fresh();
     let records: Vec<_> = (0..200).map(|call| record(call, &format!("{call:0>2000}"))).collect();
     for record in &records {
-        stores.log.append(&tenant("acme"), record.clone()).await.expect("kept");
+        keep(&stores, &tenant("acme"), record.clone()).await;
     }
     drop(stores);
     assert!(flip(&folder, "db/db", &records).await > 0);
@@ -220,11 +220,7 @@ async fn flipped_bytes_are_reported_and_never_silently_empty() {
 async fn a_database_that_was_cut_or_removed_is_reported() {
     let (stores, folder) = fresh();
     for call in 0..100 {
-        stores
-            .log
-            .append(&tenant("acme"), record(call, &"x".repeat(1_000)))
-            .await
-            .expect("kept");
+        keep(&stores, &tenant("acme"), record(call, &"x".repeat(1_000))).await;
     }
     drop(stores);
     let whole = std::fs::read(database(&folder)).expect("read");
@@ -246,7 +242,7 @@ async fn a_database_that_was_cut_or_removed_is_reported() {
 async fn a_value_with_a_wrong_checksum_is_damaged() {
     let (_folder, sled) = with_disk(Script::default());
     let acme = tenant("acme");
-    sled.append(&acme, record(1, "text")).await.expect("kept");
+    append(&sled, &acme, record(1, "text")).await.expect("kept");
     let key = layout::log_key(&acme, Position { call: 1, part: 0 });
     let mut stored = sled.tree.get(&key).expect("read").expect("there").to_vec();
     *stored.last_mut().expect("not empty") ^= 1;
@@ -326,7 +322,7 @@ async fn a_full_disk_refuses_writes_until_there_is_room() {
     let (_folder, sled) = with_disk(script.clone());
     let acme = tenant("acme");
     script.0.full.store(true, Ordering::SeqCst);
-    let error = sled.append(&acme, record(1, "x")).await.expect_err("no room");
+    let error = append(&sled, &acme, record(1, "x")).await.expect_err("no room");
     let StorageError::Unavailable { source, .. } = error else {
         panic!("{error}")
     };
@@ -336,7 +332,7 @@ async fn a_full_disk_refuses_writes_until_there_is_room() {
     );
     assert_eq!(Log::call(&sled, &acme, 1).await.expect("read"), []);
     script.0.full.store(false, Ordering::SeqCst);
-    sled.append(&acme, record(1, "x")).await.expect("there is room again");
+    append(&sled, &acme, record(1, "x")).await.expect("there is room again");
 }
 
 #[tokio::test]
@@ -344,10 +340,9 @@ async fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
     let script = Script::default();
     let (_folder, sled) = with_disk(script.clone());
     let acme = tenant("acme");
-    sled.append(&acme, record(1, "x")).await.expect("kept");
+    append(&sled, &acme, record(1, "x")).await.expect("kept");
     script.0.fails.store(true, Ordering::SeqCst);
-    let error = sled
-        .append(&acme, record(2, "x"))
+    let error = append(&sled, &acme, record(2, "x"))
         .await
         .expect_err("not kept")
         .to_string();
@@ -365,7 +360,7 @@ async fn those_who_wait_together_share_a_sync() {
     let sled = Arc::new(sled);
     let append = |call| {
         let sled = sled.clone();
-        tokio::spawn(async move { sled.append(&tenant("acme"), record(call, "x")).await })
+        tokio::spawn(async move { append(&*sled, &tenant("acme"), record(call, "x")).await })
     };
     script.0.held.store(true, Ordering::SeqCst);
     let mut tasks = vec![append(0)];

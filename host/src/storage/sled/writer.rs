@@ -1,5 +1,6 @@
 //! The one thread that writes. It takes what has queued up, applies it, and makes it durable with one sync for all.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use sled::{Batch, Tree};
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::directory::unavailable;
-use super::super::{Expect, Revision, StorageError};
+use super::super::{Change, Revision, StorageError};
 use super::layout;
 
 /// Most records in one group. Beyond it a sync is shared by so many that it no longer counts.
@@ -40,10 +41,12 @@ pub(super) trait Disk: Send {
 
 /// Something to write.
 pub(super) enum Work {
-    /// Values to keep, all or none. Answers 0.
-    Insert(Vec<(Vec<u8>, Bytes)>),
-    /// A document to write when it is as expected. Answers its new revision.
-    Put { key: String, value: Bytes, expect: Expect },
+    /// Records to keep, by their keys in the tree, and changes of documents, no two of the same: all or none. Answers the
+    /// revision that written documents have from then on.
+    Write {
+        records: Vec<(Vec<u8>, Bytes)>,
+        changes: Vec<Change>,
+    },
     /// Documents to remove, all or none. Answers how many there were.
     Delete { prefix: String },
     /// Keys to remove, whatever is there. Answers 0.
@@ -54,8 +57,11 @@ impl Work {
     /// Records and bytes, for the limits of a group.
     fn size(&self) -> (usize, usize) {
         match self {
-            Self::Insert(records) => (records.len(), records.iter().map(|(_, value)| value.len()).sum()),
-            Self::Put { value, .. } => (1, value.len()),
+            Self::Write { records, changes } => {
+                let records_bytes: usize = records.iter().map(|(_, value)| value.len()).sum();
+                let changes_bytes: usize = changes.iter().map(Change::bytes).sum();
+                (records.len() + changes.len(), records_bytes + changes_bytes)
+            }
             Self::Delete { .. } => (1, 0),
             Self::Remove(keys) => (keys.len(), 0),
         }
@@ -118,6 +124,14 @@ impl Drop for Writer {
             tracing::error!("the store's writer panicked");
         }
     }
+}
+
+/// The part of a group that is not applied yet.
+#[derive(Default)]
+struct Pending {
+    batch: Batch,
+    /// The keys of the documents that it changes. What the tree says of them is out of date.
+    documents: HashSet<String>,
 }
 
 struct Thread<D> {
@@ -198,56 +212,83 @@ impl<D: Disk> Thread<D> {
     }
 
     fn add_all(&self, group: u64, work: Vec<Work>) -> Result<Vec<Answer>, sled::Error> {
-        let mut batch = Batch::default();
-        batch.insert(layout::GROUP_KEY, &group.to_be_bytes());
+        let mut pending = Pending::default();
+        pending.batch.insert(layout::GROUP_KEY, &group.to_be_bytes());
         let mut answers = Vec::with_capacity(work.len());
         for (number, work) in (0..).zip(work) {
             // Unique, and never going back: a group has less than 2^16 jobs, and its number is kept with it.
             let revision = Revision(group << 16 | number);
-            answers.push(self.add(&mut batch, work, revision)?);
+            answers.push(self.add(&mut pending, work, revision)?);
         }
-        self.tree.apply_batch(batch)?;
+        self.tree.apply_batch(pending.batch)?;
         self.tree.flush()?;
         Ok(answers)
     }
 
-    /// Adds one job to the batch. The inner error is the job's own; the outer one is the disk's.
-    fn add(&self, batch: &mut Batch, work: Work, revision: Revision) -> Result<Answer, sled::Error> {
+    /// Adds one job. The inner error is the job's own; the outer one is the disk's.
+    fn add(&self, pending: &mut Pending, work: Work, revision: Revision) -> Result<Answer, sled::Error> {
         Ok(match work {
-            Work::Insert(records) => {
-                for (key, value) in records {
-                    layout::insert(batch, key, &value, Revision(0));
+            Work::Write { records, changes } => {
+                if changes.iter().any(|change| pending.documents.contains(change.key())) {
+                    self.settle(pending)?;
                 }
-                Ok(0)
+                self.write_all(pending, records, changes, revision)
             }
             Work::Remove(keys) => {
-                keys.into_iter().for_each(|key| batch.remove(key));
+                keys.into_iter().for_each(|key| pending.batch.remove(key));
                 Ok(0)
             }
-            Work::Put { key, value, expect } => {
-                self.settle(batch)?;
-                self.put(batch, &key, &value, expect, revision)
-            }
             Work::Delete { prefix } => {
-                self.settle(batch)?;
-                self.delete(batch, &prefix)
+                self.settle(pending)?;
+                self.delete(&mut pending.batch, &prefix)
             }
         })
     }
 
-    /// Applies what is in the batch, for a job that has to see it. Nobody is answered before the sync of the group.
-    fn settle(&self, batch: &mut Batch) -> Result<(), sled::Error> {
-        self.tree.apply_batch(std::mem::take(batch))
+    /// Applies what has been added, for a job that has to see it. Nobody is answered before the whole group is applied.
+    fn settle(&self, pending: &mut Pending) -> Result<(), sled::Error> {
+        pending.documents.clear();
+        self.tree.apply_batch(std::mem::take(&mut pending.batch))
     }
 
-    fn put(&self, batch: &mut Batch, key: &str, value: &[u8], expect: Expect, revision: Revision) -> Answer {
-        let at = layout::document_key(key);
-        let found = self.tree.get(&at).map_err(|error| layout::broken(&at, error))?;
-        expect.check(key, found.as_deref().and_then(layout::revision))?;
-        if let Some(found) = found {
-            layout::remove_chunks(batch, &at, &found, value.len());
+    fn write_all(
+        &self,
+        pending: &mut Pending,
+        records: Vec<(Vec<u8>, Bytes)>,
+        changes: Vec<Change>,
+        revision: Revision,
+    ) -> Answer {
+        // All is looked at before anything is added.
+        let mut documents = Vec::with_capacity(changes.len());
+        for change in changes {
+            let at = layout::document_key(change.key());
+            let found = self.tree.get(&at).map_err(|error| layout::broken(&at, error))?;
+            change
+                .expect()
+                .check(change.key(), found.as_deref().and_then(layout::revision))?;
+            documents.push((at, found, change));
         }
-        layout::insert(batch, at, value, revision);
+        for (at, record) in records {
+            layout::insert(&mut pending.batch, at, &record, Revision(0));
+        }
+        for (at, found, change) in documents {
+            let key = match change {
+                Change::Put { key, value, .. } => {
+                    if let Some(found) = found {
+                        layout::remove_chunks(&mut pending.batch, &at, &found, value.len());
+                    }
+                    layout::insert(&mut pending.batch, at, &value, revision);
+                    key
+                }
+                Change::Delete { key, .. } => {
+                    if let Some(found) = found {
+                        layout::remove(&mut pending.batch, &at, &found);
+                    }
+                    key
+                }
+            };
+            pending.documents.insert(key);
+        }
         Ok(revision.0)
     }
 
