@@ -26,6 +26,7 @@ use crate::egress::{Door, Passage, Spent, secrets};
 use crate::journal::{CallLog, Journal, NewCall};
 use crate::registry::{Serving, ServingVersion, Table};
 use crate::sandbox::{Invocation, Prepared, Ran, Sandbox};
+use crate::storage::Durability;
 use crate::telecloud::decode::{self, DecodeLimits, Kind};
 use crate::vault::Vault;
 use recorder::Witness;
@@ -160,7 +161,9 @@ impl Gateway {
             module: &settings.path.module,
             version: serving.version.as_ref().map(|version| version.number),
             id,
+            about: None,
             received: Timestamp::now(),
+            durability: Durability::Synced,
             log_bytes: settings.limits.log_bytes,
             secrets: &settings.known,
         });
@@ -310,7 +313,7 @@ fn without_secrets(failure: Failure, secrets: &BTreeMap<SecretName, Secret>) -> 
 /// module or a carrier said, and there they are masked.
 fn tell(outcome: Outcome) {
     match outcome {
-        Outcome::Done | Outcome::Pending | Outcome::Rejected | Outcome::Running => {
+        Outcome::Done | Outcome::Pending | Outcome::Rejected | Outcome::Repeated | Outcome::Running => {
             tracing::debug!(%outcome, "call ended")
         }
         Outcome::Unreachable | Outcome::Refused => tracing::info!(%outcome, "call ended"),

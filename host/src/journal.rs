@@ -11,15 +11,18 @@ mod writing;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::call::CallLog;
+use self::entry::{Entry, Later};
 pub use self::mask::Known;
 pub use self::writing::{BODY_BYTES_KEPT, EXCHANGES_BYTES_KEPT, RECORD_BYTES_MAX};
 use crate::domain::call::{CallId, CallRecord, Outcome};
+use crate::domain::job::After;
 use crate::domain::name::{ModuleName, TenantName};
-use crate::storage::{Ends, Log, StorageError};
+use crate::storage::{Durability, Ends, Log, Position, StorageError};
 
 /// Most calls of one page.
 pub const PAGE_CALLS_MAX: usize = 200;
@@ -55,8 +58,12 @@ pub struct NewCall<'a> {
     pub version: Option<u32>,
     /// Names the call. Its time is that of the event.
     pub id: CallId,
+    /// The call that it follows up, if it does.
+    pub about: Option<CallId>,
     /// When the event arrived.
     pub received: Timestamp,
+    /// When what is written of it has to be on the disk.
+    pub durability: Durability,
     /// Bytes of log lines to keep.
     pub log_bytes: u64,
     /// The module's own secrets, to be masked where a carrier echoes them.
@@ -110,10 +117,14 @@ pub struct CallSummary {
     pub module: ModuleName,
     /// The version that ran, if one did.
     pub version: Option<u32>,
+    /// The call that it follows up, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub about: Option<CallId>,
     /// When the event arrived.
     #[schema(value_type = String, format = DateTime)]
     pub received: Timestamp,
-    /// Microseconds from then to the answer; 0 while it runs.
+    /// Microseconds from then to the end of the module's work; 0 while it runs.
     pub micros: u64,
     /// SERVICE as sent; empty if it was not read.
     pub service: String,
@@ -202,6 +213,41 @@ impl Journal {
     }
 }
 
+/// One more thing that happened after a call.
+#[derive(Debug, Clone, Copy)]
+pub struct Step<'a> {
+    /// Counts from 0 within the call.
+    pub number: u32,
+    /// What happened.
+    pub after: &'a After,
+    /// Of the call itself, for listings.
+    pub micros: u64,
+    /// Of the call itself, for listings.
+    pub requests: u32,
+}
+
+/// Where the records of what happened after a call begin. The call itself has a few thousand parts at most.
+const AFTER_PART: u32 = 1 << 20;
+
+impl Step<'_> {
+    /// The record of this step, to be appended to the tenant's log.
+    #[must_use]
+    pub fn record(&self, call: CallId) -> (Position, Bytes) {
+        let mut line = Vec::new();
+        let later = Later {
+            after: self.after.clone(),
+            micros: self.micros,
+            requests: self.requests,
+        };
+        Entry::After(later).write(&mut line);
+        let position = Position {
+            call: call.0.0,
+            part: AFTER_PART + self.number,
+        };
+        (position, line.into())
+    }
+}
+
 impl Filter {
     fn matches(&self, call: &CallSummary) -> bool {
         self.module.as_ref().is_none_or(|module| *module == call.module)
@@ -222,18 +268,19 @@ impl Filter {
 fn summary(ends: &Ends) -> Result<CallSummary, StorageError> {
     let id = id(ends.call);
     let received = entry::first(&ends.first).map_err(|why| damaged(id, &why))?;
-    let answered = entry::last(&ends.last).map_err(|why| damaged(id, &why))?;
+    let end = entry::last(&ends.last).map_err(|why| damaged(id, &why))?;
     Ok(CallSummary {
         id,
         module: received.module,
         version: received.version,
+        about: received.about,
         received: received.received,
-        micros: answered.as_ref().map_or(0, |answered| answered.micros),
+        micros: end.as_ref().map_or(0, |end| end.micros),
         service: received.service,
         account_number: received.account_number,
         order_number: received.order_number,
-        outcome: answered.as_ref().map_or(Outcome::Running, |answered| answered.outcome),
-        requests: answered.as_ref().map_or(0, |answered| answered.usage.requests),
+        outcome: end.as_ref().map_or(Outcome::Running, |end| end.outcome),
+        requests: end.as_ref().map_or(0, |end| end.requests),
     })
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use ulid::Ulid;
 
 use super::answer::Reply;
+use super::job::After;
 use super::name::ModuleName;
 
 /// Names a call. Sorts by the time that the event arrived.
@@ -35,6 +36,8 @@ pub enum Outcome {
     Unreachable,
     /// It may have happened at the carrier: someone has to look.
     Unknown,
+    /// The same event as an earlier call, answered as that one was.
+    Repeated,
     /// Never reached a module: unreadable, unauthorised, suspended, no active version, busy.
     Refused,
     /// The module failed by itself, trapping or over a limit, and nothing was changed.
@@ -52,6 +55,7 @@ impl fmt::Display for Outcome {
             Self::Rejected => "rejected",
             Self::Unreachable => "unreachable",
             Self::Unknown => "unknown",
+            Self::Repeated => "repeated",
             Self::Refused => "refused",
             Self::Faulted => "faulted",
             Self::Running => "running",
@@ -177,10 +181,14 @@ pub struct CallRecord {
     pub module: ModuleName,
     /// The version that ran, if one did.
     pub version: Option<u32>,
+    /// The call that it follows up, if it does; its `service` then says what was done for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub about: Option<CallId>,
     /// When the event arrived.
     #[schema(value_type = String, format = DateTime)]
     pub received: Timestamp,
-    /// Microseconds from then to the answer.
+    /// Microseconds from then to the end of the module's work.
     pub micros: u64,
     /// What was asked.
     pub event: RecordedEvent,
@@ -192,9 +200,26 @@ pub struct CallRecord {
     pub outcome: Outcome,
     /// Why, for operators: what TeleCloud was not told.
     pub detail: Option<String>,
-    /// What TeleCloud was told; `None` if a crash came first.
+    /// What TeleCloud was told at the deadline, when the module went on past it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
+    /// What it came to. TeleCloud was told so, unless it was told something else at the deadline; `None` if a crash came
+    /// first.
     #[schema(value_type = Option<Object>)]
     pub reply: Option<Reply>,
     /// What it used.
     pub usage: Usage,
+    /// What happened later: checks, the carrier's callbacks, what TeleCloud and people did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<After>,
+}
+
+/// An answer at the deadline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Told {
+    /// Microseconds from the event to this answer.
+    pub micros: u64,
+    /// What was answered.
+    #[schema(value_type = Object)]
+    pub reply: Reply,
 }

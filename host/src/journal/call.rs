@@ -1,8 +1,8 @@
 //! One call's record while the call runs: shared by all that have something to say about it.
 //!
-//! What a crash can lose: whatever came after the latest durable write, which is an exchange's start or the end of the
-//! call. So a request that may have left is always there, while its response, and log lines since, may be missing. Such
-//! an exchange has no end, and whoever reads that must take it as "it may have happened".
+//! What a crash can lose: whatever came after the latest durable write, which is an exchange's start or end, or the end of
+//! the call. So a request that may have left is always there, while its response, and log lines since, may be missing.
+//! Such an exchange has no end, and whoever reads that must take it as "it may have happened".
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -18,7 +18,7 @@ use crate::domain::call::{CallId, CallRecord, Exchange, ExchangeEnd, LogLine, Ou
 use crate::domain::event::Document;
 use crate::domain::name::TenantName;
 use crate::domain::secret::Secret;
-use crate::storage::{Durability, Log, Position};
+use crate::storage::{Change, Durability, Log, Position};
 
 /// Writes one call's record. Clones write the same one.
 ///
@@ -30,6 +30,7 @@ struct Shared {
     log: Arc<dyn Log>,
     tenant: TenantName,
     id: CallId,
+    durability: Durability,
     begun: Instant,
     state: Mutex<State>,
     /// The number of the next record. Held while one is written, so that records are whole and in order. It counts on
@@ -43,6 +44,7 @@ impl CallLog {
             log,
             tenant: call.tenant.clone(),
             id: call.id,
+            durability: call.durability,
             begun: Instant::now(),
             state: Mutex::new(State::new(&call)),
             part: tokio::sync::Mutex::new(0),
@@ -80,6 +82,12 @@ impl CallLog {
         self.state().masker.placed(placed);
     }
 
+    /// Has these changes to documents written along with the next record, all or none, in the place of those that were given
+    /// before and not written yet.
+    pub fn along(&self, changes: Vec<Change>) {
+        self.state().along.replace(changes);
+    }
+
     /// What was said to carriers so far and how it ended, without headers and bodies, and with the beginning of long URLs
     /// and reasons. Quicker than [`Self::record`].
     #[must_use]
@@ -112,12 +120,41 @@ impl CallLog {
         Ok(number)
     }
 
-    /// Notes how an exchange ended, `micros` after it started. It is kept along with what is next made durable.
+    /// Notes how an exchange ended, `micros` after it started. It is kept along with what is next made durable; see
+    /// [`Self::keep`].
     ///
     /// The response's body may be whole; of a larger one the first [`BODY_BYTES_KEPT`] bytes and as many again are enough,
     /// with its true size in `body_bytes`.
     pub fn exchange_ended(&self, number: usize, micros: u64, end: &ExchangeEnd) {
         self.state().end(number, micros, end);
+    }
+
+    /// Makes durable what was noted so far.
+    ///
+    /// # Errors
+    /// When it could not be kept.
+    pub async fn keep(&self) -> Result<(), JournalError> {
+        self.write().await
+    }
+
+    /// Notes what TeleCloud is told at the deadline, while the module goes on, with these changes to documents. Durable
+    /// before it returns.
+    ///
+    /// # Errors
+    /// When it could not be kept.
+    pub async fn told(&self, reply: &Reply, changes: Vec<Change>) -> Result<(), JournalError> {
+        {
+            let mut state = self.state();
+            state.told(self.micros(), reply);
+            state.along.replace(changes);
+        }
+        self.write().await
+    }
+
+    /// Microseconds since the call began.
+    #[must_use]
+    pub fn micros(&self) -> u64 {
+        u64::try_from(self.0.begun.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     /// Adds a line that the module logged, `level` being one of [`LogLine::level`]. Past the call's limit lines are
@@ -147,7 +184,7 @@ impl CallLog {
         detail: Option<&str>,
         memory_bytes: u64,
     ) -> Result<(), JournalError> {
-        let micros = u64::try_from(self.0.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let micros = self.micros();
         self.state().finish(micros, reply, outcome, detail, memory_bytes);
         self.write().await
     }
@@ -172,23 +209,32 @@ impl CallLog {
     /// Makes durable what is not, in one record.
     async fn write(&self) -> Result<(), JournalError> {
         let mut part = self.0.part.lock().await;
-        let (record, end) = {
+        let (record, end, along) = {
             let state = self.state();
-            (Bytes::copy_from_slice(&state.lines[state.durable..]), state.lines.len())
+            let record = Bytes::copy_from_slice(&state.lines[state.durable..]);
+            (record, state.lines.len(), state.along.clone())
         };
-        if record.is_empty() {
+        if record.is_empty() && along.changes.is_empty() {
             return Ok(());
         }
         let position = Position {
             call: self.0.id.0.0,
             part: *part,
         };
-        let records = vec![(position, record)];
-        let log = &self.0.log;
-        log.append(&self.0.tenant, records, Vec::new(), Durability::Synced)
-            .await?;
-        self.state().durable = end;
-        *part += 1;
+        let records = if record.is_empty() {
+            Vec::new()
+        } else {
+            vec![(position, record)]
+        };
+        let wrote = u32::from(!records.is_empty());
+        let (tenant, durability) = (&self.0.tenant, self.0.durability);
+        self.0.log.append(tenant, records, along.changes, durability).await?;
+        let mut state = self.state();
+        state.durable = end;
+        if state.along.number == along.number {
+            state.along.changes.clear();
+        }
+        *part += wrote;
         Ok(())
     }
 }

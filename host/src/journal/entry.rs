@@ -11,8 +11,9 @@ use serde_json::Value;
 use super::lines::{CUT, escaped};
 use crate::domain::answer::Reply;
 use crate::domain::call::{
-    CallId, CallRecord, Exchange, ExchangeEnd, LogLine, Outcome, RecordedEvent, RecordedRequest, Usage,
+    CallId, CallRecord, Exchange, ExchangeEnd, LogLine, Outcome, RecordedEvent, RecordedRequest, Told, Usage,
 };
+use crate::domain::job::After;
 use crate::domain::name::ModuleName;
 
 /// Bytes of a URL or a reason in a shortened entry.
@@ -37,14 +38,20 @@ pub(super) enum Entry {
     },
     /// The module logged something.
     Logged(LogLine),
-    /// TeleCloud is answered. Always the last.
+    /// TeleCloud was answered at the deadline, and the module goes on.
+    Told(Told),
+    /// The module has ended, and TeleCloud is answered if it was not. The last of the call itself.
     Answered(Answered),
+    /// What happened later, one record each.
+    After(Later),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Received {
     pub(super) module: ModuleName,
     pub(super) version: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) about: Option<CallId>,
     pub(super) received: Timestamp,
     pub(super) service: String,
     pub(super) account_number: Option<String>,
@@ -66,6 +73,22 @@ pub(super) struct Answered {
     pub(super) detail: Option<String>,
     pub(super) reply: Reply,
     pub(super) usage: Usage,
+}
+
+/// What happened after a call, with what a listing says of the call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Later {
+    #[serde(flatten)]
+    pub(super) after: After,
+    pub(super) micros: u64,
+    pub(super) requests: u32,
+}
+
+/// How a call ended, in short.
+pub(super) struct End {
+    pub(super) outcome: Outcome,
+    pub(super) micros: u64,
+    pub(super) requests: u32,
 }
 
 /// The beginning of a masked text, at most [`SHORT_BYTES`] of it and as many more as quotes in it take to be written.
@@ -112,7 +135,12 @@ impl Entry {
                     *reason = short(reason)
                 }
             },
-            Self::Received(_) | Self::Request(_) | Self::Logged(_) | Self::Answered(_) => {}
+            Self::Received(_)
+            | Self::Request(_)
+            | Self::Logged(_)
+            | Self::Told(_)
+            | Self::Answered(_)
+            | Self::After(_) => {}
         }
         self
     }
@@ -135,9 +163,18 @@ pub(super) fn first(record: &[u8]) -> Result<Received, Unreadable> {
 }
 
 /// How the call ended, as the last record says; `None` if it does not say.
-pub(super) fn last(record: &[u8]) -> Result<Option<Answered>, Unreadable> {
+pub(super) fn last(record: &[u8]) -> Result<Option<End>, Unreadable> {
     match lines(record).next_back().map(serde_json::from_slice).transpose()? {
-        Some(Entry::Answered(answered)) => Ok(Some(answered)),
+        Some(Entry::Answered(answered)) => Ok(Some(End {
+            outcome: answered.outcome,
+            micros: answered.micros,
+            requests: answered.usage.requests,
+        })),
+        Some(Entry::After(later)) => Ok(Some(End {
+            outcome: later.after.outcome,
+            micros: later.micros,
+            requests: later.requests,
+        })),
         _ => Ok(None),
     }
 }
@@ -163,6 +200,11 @@ pub(super) fn fold<'a>(id: CallId, records: impl IntoIterator<Item = &'a [u8]>) 
                 ended.end = Some(end);
             }
             Entry::Logged(line) => call.log.push(line),
+            Entry::Told(told) => call.told = Some(told),
+            Entry::After(later) => {
+                call.outcome = later.after.outcome;
+                call.after.push(later.after);
+            }
             Entry::Answered(answered) => {
                 call.outcome = answered.outcome;
                 call.micros = answered.micros;
@@ -193,6 +235,7 @@ fn begun(id: CallId, received: Received) -> CallRecord {
         id,
         module: received.module,
         version: received.version,
+        about: received.about,
         received: received.received,
         micros: 0,
         event: RecordedEvent {
@@ -205,8 +248,10 @@ fn begun(id: CallId, received: Received) -> CallRecord {
         log: Vec::new(),
         outcome: Outcome::Running,
         detail: None,
+        told: None,
         reply: None,
         usage: Usage::default(),
+        after: Vec::new(),
     }
 }
 

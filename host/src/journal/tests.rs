@@ -13,6 +13,7 @@ use crate::storage::memory::Memory;
 use crate::storage::{Change, Durability, Position, Revision, Stores};
 
 mod bounds;
+mod later;
 mod listing;
 mod secrets;
 mod trouble;
@@ -61,6 +62,8 @@ fn begin(stores: &Stores, seconds: i64) -> CallLog {
         module: &ModuleName::parse("sim").expect("a name"),
         version: Some(3),
         id: id_at(received, 7),
+        about: None,
+        durability: Durability::Synced,
         received,
         log_bytes: 1_000,
         secrets: &Arc::default(),

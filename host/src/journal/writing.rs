@@ -9,9 +9,10 @@ use super::lines::{CUT, Lines, escaped};
 use super::mask::Masker;
 use super::{JournalError, NewCall};
 use crate::domain::answer::Reply;
-use crate::domain::call::{Exchange, ExchangeEnd, Outcome, RecordedRequest, RecordedResponse, Usage};
+use crate::domain::call::{CallId, Exchange, ExchangeEnd, Outcome, RecordedRequest, RecordedResponse, Told, Usage};
 use crate::domain::event::{Document, Vars};
 use crate::domain::name::ModuleName;
+use crate::storage::Change;
 
 /// Bytes that are kept of one body. Carriers' bodies have a few KiB.
 pub const BODY_BYTES_KEPT: usize = 64 << 10;
@@ -37,6 +38,7 @@ const IDENTITY_CHARACTERS_KEPT: usize = 200;
 pub(super) struct State {
     module: ModuleName,
     version: Option<u32>,
+    about: Option<CallId>,
     pub(super) received: Timestamp,
     pub(super) masker: Masker,
     /// All entries so far.
@@ -50,6 +52,23 @@ pub(super) struct State {
     exchanges_bytes_left: usize,
     pub(super) log: Lines,
     pub(super) finished: bool,
+    /// Changes to documents that go along with the next write.
+    pub(super) along: Along,
+}
+
+/// Changes to documents that wait for the next write. Others may be given while one is under way.
+#[derive(Clone, Default)]
+pub(super) struct Along {
+    pub(super) changes: Vec<Change>,
+    /// How often they were replaced.
+    pub(super) number: u64,
+}
+
+impl Along {
+    pub(super) fn replace(&mut self, changes: Vec<Change>) {
+        self.changes = changes;
+        self.number += 1;
+    }
 }
 
 impl State {
@@ -57,6 +76,7 @@ impl State {
         Self {
             module: call.module.clone(),
             version: call.version,
+            about: call.about,
             received: call.received,
             masker: Masker::new(Arc::clone(call.secrets)),
             lines: Vec::new(),
@@ -66,6 +86,7 @@ impl State {
             exchanges_bytes_left: EXCHANGES_BYTES_KEPT,
             log: Lines::new(call.log_bytes),
             finished: false,
+            along: Along::default(),
         }
     }
 
@@ -89,6 +110,7 @@ impl State {
         Received {
             module: self.module.clone(),
             version: self.version,
+            about: self.about,
             received: self.received,
             service,
             account_number: None,
@@ -133,8 +155,8 @@ impl State {
             grant: grant.map(str::to_owned),
             read_only,
             request: RecordedRequest {
-                method: self.told(&request.method),
-                url: self.told(&request.url),
+                method: self.quoted(&request.method),
+                url: self.quoted(&request.url),
                 headers: self.headers(&request.headers),
                 body: self.body(&request.body),
                 body_bytes: request.body_bytes,
@@ -161,18 +183,25 @@ impl State {
                 },
             },
             ExchangeEnd::Denied { reason } => ExchangeEnd::Denied {
-                reason: self.told(reason),
+                reason: self.quoted(reason),
             },
             ExchangeEnd::NotSent { reason } => ExchangeEnd::NotSent {
-                reason: self.told(reason),
+                reason: self.quoted(reason),
             },
             ExchangeEnd::NoAnswer { reason } => ExchangeEnd::NoAnswer {
-                reason: self.told(reason),
+                reason: self.quoted(reason),
             },
         };
         if let Entry::Ended { exchange, micros, end } = self.add_bounded(Entry::Ended { exchange, micros, end }) {
             self.exchanges[exchange].micros = micros;
             self.exchanges[exchange].end = Some(end);
+        }
+    }
+
+    pub(super) fn told(&mut self, micros: u64, reply: &Reply) {
+        if !self.finished {
+            let reply = self.reply(reply);
+            self.add(&Entry::Told(Told { micros, reply }));
         }
     }
 
@@ -226,7 +255,7 @@ impl State {
     }
 
     /// A text of an exchange. Where there is no room for all of it, no work is done for what is not kept.
-    fn told(&mut self, text: &str) -> String {
+    fn quoted(&mut self, text: &str) -> String {
         match self.exchanges_bytes_left {
             0 => self.masker.cut(text, 2 * SHORT_BYTES).into_owned(),
             _ => self.text(text),

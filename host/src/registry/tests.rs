@@ -14,6 +14,7 @@ use super::modules::ModuleSettings;
 use super::versions::Which;
 use super::*;
 use crate::domain::grant::Grant;
+use crate::domain::handling::Handling;
 use crate::domain::limits::Limits;
 use crate::domain::module::{Digest, ModuleStatus, Version};
 use crate::domain::name::{ConfigKey, ModuleName, ModulePath, SecretName, TenantName};
@@ -212,6 +213,10 @@ async fn everything_is_there_again_after_a_restart() {
             cpu_ms: 50,
             ..Limits::default()
         },
+        handling: Handling {
+            repeat_s: 300,
+            ..Handling::default()
+        },
     };
     registry.put_module(&module, settings).await.expect("written");
     let config = BTreeMap::from([(ConfigKey::parse("region").expect("a key"), "west".to_owned())]);
@@ -245,6 +250,7 @@ async fn everything_is_there_again_after_a_restart() {
     let new = again.table.serving("acme", "sim").expect("serving");
     assert_eq!(new.settings.status, ModuleStatus::Suspended);
     assert_eq!(new.settings.limits.cpu_ms, 50);
+    assert_eq!(new.settings.handling.repeat_s, 300);
     assert_eq!(new.settings.config, old.settings.config);
     assert_eq!(new.settings.config["region"], "west");
     assert_eq!(new.settings.secrets.len(), 1);

@@ -25,6 +25,7 @@ use crate::registry::fake::FakeEngine;
 use crate::registry::modules::ModuleSettings;
 use crate::registry::versions::Which;
 use crate::registry::{Registry, Table};
+use crate::storage::Durability;
 use crate::storage::Stores;
 use crate::storage::memory::Memory;
 use crate::vault::Vault;
@@ -201,6 +202,8 @@ async fn record(journal: &Journal, at: &ModulePath) -> String {
         module: &at.module,
         version: Some(1),
         id,
+        about: None,
+        durability: Durability::Synced,
         received: Timestamp::now(),
         log_bytes: 1 << 10,
         secrets: &Arc::default(),

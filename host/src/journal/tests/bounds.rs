@@ -80,6 +80,8 @@ async fn a_record_is_bounded_whatever_happens() {
             module: &ModuleName::parse("sim").expect("a name"),
             version: Some(3),
             id: id_at(received, 7),
+            about: None,
+            durability: Durability::Synced,
             received,
             log_bytes: CEILING.log_bytes,
             secrets: &Arc::default(),

@@ -182,6 +182,8 @@ proptest! {
                 module: &ModuleName::parse("sim").expect("a name"),
                 version: None,
                 id: id_at(second(0), 7),
+                about: None,
+                durability: Durability::Synced,
                 received: second(0),
                 log_bytes: 1 << 20,
                 secrets: &own,
