@@ -12,6 +12,7 @@ use http::Method;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use ulid::Ulid;
@@ -25,7 +26,7 @@ use crate::domain::secret::{MASK, Secret};
 use crate::egress::{Door, Passage, Spent, secrets};
 use crate::journal::{CallLog, Journal, NewCall};
 use crate::registry::{Serving, ServingVersion, Table};
-use crate::sandbox::{Invocation, Prepared, Ran, Sandbox};
+use crate::sandbox::{Ask, Handle, Invocation, Prepared, Ran, Sandbox};
 use crate::storage::Durability;
 use crate::telecloud::decode::{self, DecodeLimits, Kind};
 use crate::vault::Vault;
@@ -272,7 +273,8 @@ impl Gateway {
         deadline: Instant,
     ) -> (Verdict, Usage) {
         let settings = &serving.settings;
-        let action = event.action.kind();
+        let ask = Handle { event };
+        let action = ask.action();
         let witness = Arc::new(Witness::new(log.clone()));
         let passage = Passage {
             policy: Arc::clone(&settings.policy),
@@ -286,13 +288,14 @@ impl Gateway {
         };
         let invocation = Invocation {
             call: log.id(),
-            event,
             config: Arc::clone(&settings.config),
             door: Arc::clone(&self.door),
             passage: Arc::new(passage),
+            time: Duration::from_millis(settings.limits.deadline_ms),
+            stop: CancellationToken::new(),
             log: witness,
         };
-        let Ran { result, usage } = self.sandbox.run(&version.prepared, invocation).await;
+        let Ran { result, usage } = self.sandbox.run(&version.prepared, ask, invocation).await;
         let result = result.map(|word| word.map_err(|failure| without_secrets(failure, &settings.secrets)));
         (verdict(action, result, &log.exchanges()), usage)
     }

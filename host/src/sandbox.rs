@@ -1,21 +1,24 @@
 //! Runs components: the only place that knows wasmtime.
 //!
-//! Each call gets a fresh instance from a pool and nothing but what its [`Invocation`] holds: settings, the documents of
-//! its event, a log, clocks, randomness, and the door out. There is no file system and no network behind the WASI
+//! Each call gets a fresh instance from a pool and nothing but what its [`Ask`] and its [`Invocation`] hold: settings, the
+//! documents of an event, a log, clocks, randomness, and the door out. There is no file system and no network behind the WASI
 //! interfaces that guest toolchains import all the same.
 //!
 //! What may go wrong is told apart everywhere: a module's own answer or failure is `Ok`, a [`Fault`] is the module breaking
 //! a rule, and neither stops the process.
 
 mod artifact;
+mod ask;
 mod bindings;
 mod capability;
 mod engine;
+mod exports;
 mod inspect;
 mod invocation;
 mod limiter;
 mod log;
 mod state;
+mod words;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -23,17 +26,19 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
-use wasmtime::component::Linker;
+use wasmtime::component::{InstancePre, Linker};
 
 use crate::domain::module::Digest;
 use crate::vault::Vault;
 use artifact::Artifacts;
-use bindings::ModulePre;
 use engine::EpochTicker;
+use exports::Exports;
 use state::CallState;
 
+pub use ask::{Ask, Check, Find, Handle, ListSubscribers, ReadUsage, Receive};
+pub use exports::Export;
 pub use inspect::{Inspection, UploadRefused};
-pub use invocation::{Fault, Invocation, Ran};
+pub use invocation::{Fault, Invocation, Over, Ran};
 pub use log::{LogLevel, LogSink};
 
 /// What the sandbox is set up with.
@@ -63,7 +68,16 @@ pub struct Sandbox {
 
 /// A component that is ready to be instantiated: compiled, linked, its exports looked up.
 pub struct Prepared {
-    pre: ModulePre<CallState>,
+    component: InstancePre<CallState>,
+    exports: Exports,
+}
+
+impl Prepared {
+    /// Whether the component exports this interface besides its handler.
+    #[must_use]
+    pub fn exports(&self, export: Export) -> bool {
+        self.exports.has(export)
+    }
 }
 
 /// Why a component cannot be made ready.
@@ -131,12 +145,12 @@ impl Sandbox {
 
     fn prepare_now(&self, digest: Digest, component: &[u8]) -> Result<Arc<Prepared>, PrepareError> {
         let compiled = self.artifacts.load_or_compile(&self.engine, digest, component)?;
-        let linked = self
+        let component = self
             .linker
             .instantiate_pre(&compiled)
             .map_err(|error| UploadRefused::mismatch(&error))?;
-        let pre = ModulePre::new(linked).map_err(|error| UploadRefused::mismatch(&error))?;
-        let ready = Arc::new(Prepared { pre });
+        let exports = Exports::find(&component).map_err(|error| UploadRefused::mismatch(&error))?;
+        let ready = Arc::new(Prepared { component, exports });
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         prepared.retain(|_, held| held.strong_count() > 0);
         prepared.insert(digest, Arc::downgrade(&ready));
@@ -151,8 +165,8 @@ impl Sandbox {
             .upgrade()
     }
 
-    /// Runs one call to its end: the module's answer, its failure, or the fault that ended it.
-    pub async fn run(&self, prepared: &Prepared, invocation: Invocation) -> Ran {
-        invocation::run(&self.engine, &self.slots, prepared, invocation).await
+    /// Runs one call to its end: the module's word, or the fault that kept it from giving one.
+    pub async fn run<A: Ask>(&self, prepared: &Prepared, ask: A, invocation: Invocation) -> Ran<A::Word> {
+        invocation::run(&self.engine, &self.slots, prepared, ask, invocation).await
     }
 }

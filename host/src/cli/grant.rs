@@ -97,7 +97,12 @@ const ACTIONS: &[&str] = &[
     "swap",
     "cancel",
     "usage-limit",
+    "change-password",
     "other",
+    "completion",
+    "reconcile",
+    "usage",
+    "audit",
 ];
 
 impl From<GrantArgs> for Grant {

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::event::Vars;
 
 /// A module's success.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Answer {
     /// Finished; the VARs are saved on the order.
     Done(Vars),
@@ -14,7 +15,7 @@ pub enum Answer {
 }
 
 /// An order that the carrier will finish later.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
     /// Saved on the order now.
     pub vars: Vars,

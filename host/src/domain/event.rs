@@ -71,7 +71,8 @@ impl Vars {
 }
 
 /// The state that an Order/Status event asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ServiceStatus {
     /// In service.
     Active,
@@ -83,8 +84,9 @@ pub enum ServiceStatus {
     Other(String),
 }
 
-/// What is to be done, as read from SERVICE.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is to be done: as read from SERVICE, or as an operator asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// Order/Create.
     Create,
@@ -98,11 +100,13 @@ pub enum Action {
     Cancel,
     /// Order/ReportUsage: what was bought is used up.
     UsageLimit,
+    /// A new password for the service. An operator asks for it; TeleCloud never does.
+    ChangePassword,
     /// A SERVICE that is not known here, as sent.
     Other(String),
 }
 
-/// The kinds of action that a grant can be limited to.
+/// The kinds of action that a grant can be limited to: what an event asks for, and what the gateway asks a module by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ActionKind {
@@ -118,8 +122,26 @@ pub enum ActionKind {
     Cancel,
     /// Order/ReportUsage.
     UsageLimit,
+    /// An operator's new password.
+    ChangePassword,
     /// Any SERVICE that is not known here.
     Other,
+    /// How a pending order stands, whether the gateway asks or the carrier calls back.
+    Completion,
+    /// Whether an event of unknown outcome happened.
+    Reconcile,
+    /// What customers used.
+    Usage,
+    /// What the carrier has.
+    Audit,
+}
+
+impl ActionKind {
+    /// Whether the module may only look, and change nothing at the carrier.
+    #[must_use]
+    pub fn only_looks(self) -> bool {
+        matches!(self, Self::Reconcile | Self::Usage | Self::Audit)
+    }
 }
 
 impl Action {
@@ -133,6 +155,7 @@ impl Action {
             Self::Swap => ActionKind::Swap,
             Self::Cancel => ActionKind::Cancel,
             Self::UsageLimit => ActionKind::UsageLimit,
+            Self::ChangePassword => ActionKind::ChangePassword,
             Self::Other(_) => ActionKind::Other,
         }
     }
@@ -147,7 +170,12 @@ impl fmt::Display for ActionKind {
             Self::Swap => "swap",
             Self::Cancel => "cancel",
             Self::UsageLimit => "usage-limit",
+            Self::ChangePassword => "change-password",
             Self::Other => "other",
+            Self::Completion => "completion",
+            Self::Reconcile => "reconcile",
+            Self::Usage => "usage",
+            Self::Audit => "audit",
         })
     }
 }
@@ -216,7 +244,7 @@ fn named<'a>(fields: &'a serde_json::Map<String, Value>, name: &str) -> Option<&
 }
 
 /// One order event, ready for a module.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// SERVICE as it was sent.
     pub service: String,
@@ -288,6 +316,33 @@ mod tests {
             json!({"3": 1}),
         ] {
             assert!(serde_json::from_value::<Vars>(bad.clone()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_event_that_was_kept_is_the_same_event() {
+        let mut vars = Vars::default();
+        vars.set(15, "SUBMITTED".into()).expect("15 is a VAR");
+        for action in [
+            Action::Create,
+            Action::SetStatus(ServiceStatus::NonPay),
+            Action::SetStatus(ServiceStatus::Other("PAUSED".into())),
+            Action::ChangePassword,
+            Action::Other("Order/Teleport".into()),
+        ] {
+            let event = Event {
+                service: "Order/Create".into(),
+                action,
+                account_number: Some("9105012".into()),
+                order_number: None,
+                parent_order_number: None,
+                carrier_product_id: Some("VZW-15GB-UNLTT".into()),
+                new_state: None,
+                vars: vars.clone(),
+                document: Document::new(json!({"Customer": {"first_name": "Avery"}})),
+            };
+            let kept = serde_json::to_string(&event).expect("an event has a form in JSON");
+            assert_eq!(serde_json::from_str::<Event>(&kept).expect("read back"), event);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The host's side of `patchbay:module`, generated from `wit/`.
 //!
-//! The world here names only our own interfaces: those of WASI are linked from their own crates.
+//! The world here names only our own interfaces: those of WASI are linked from their own crates. Of the exports, only the
+//! types are used. The functions are found by `exports`, because a component has those that it likes.
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -17,6 +18,10 @@ wasmtime::component::bindgen!({
             import patchbay:module/config@0.1.0;
             import patchbay:module/log@0.1.0;
             export patchbay:module/handler@0.1.0;
+            export patchbay:module/completion@0.1.0;
+            export patchbay:module/reconcile@0.1.0;
+            export patchbay:module/usage@0.1.0;
+            export patchbay:module/audit@0.1.0;
         }
     ",
     path: "../wit",
@@ -25,4 +30,5 @@ wasmtime::component::bindgen!({
     exports: { default: async },
 });
 
+pub(super) use self::exports::patchbay::module::{audit, completion, reconcile, usage};
 pub(super) use self::patchbay::module::{config, log, orders};

@@ -1,21 +1,20 @@
-//! One call of a component, from an event to its answer.
+//! One call of a component, from a question to its word.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::time::{timeout, timeout_at};
-use wasmtime::component::Resource;
+use tokio::time::{sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use super::Prepared;
-use super::bindings::orders;
+use super::ask::Ask;
+use super::exports::{Export, Function};
 use super::log::LogSink;
-use super::state::{CallState, PostedDocument};
-use crate::domain::answer::{Answer, Failure, Pending};
+use super::state::CallState;
 use crate::domain::call::{CallId, Usage};
-use crate::domain::event::{Action, Event, ServiceStatus, VAR_CHARACTERS_MAX, Vars};
 use crate::egress::{Door, Passage};
 
 /// Bytes that a module can hand to the host in one of its calls of the host's functions.
@@ -27,27 +26,29 @@ const HANDLES_MAX: usize = 10_000;
 /// How long to wait for exchanges that were given up to be on record. It takes microseconds, or the disk is stuck.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// Everything that a call is given.
+/// Everything that a call is given, whatever is asked in it.
 pub struct Invocation {
-    /// The call's name, handed to the module.
+    /// The call's name.
     pub call: CallId,
-    /// What is asked of it.
-    pub event: Arc<Event>,
     /// The module's settings.
     pub config: Arc<BTreeMap<String, String>>,
     /// The way out.
     pub door: Arc<Door>,
     /// What may go through it. The limits and the deadline in it hold for the whole call, and of the secrets in it the module
-    /// sees the names.
+    /// sees the names. Its action is the question's own, see [`Ask::action`].
     pub passage: Arc<Passage>,
+    /// How long the call was given when the passage's deadline was set, for the fault that says so.
+    pub time: Duration,
+    /// Ends the call when it is cancelled, as the deadline does.
+    pub stop: CancellationToken,
     /// Where its lines go.
     pub log: Arc<dyn LogSink>,
 }
 
 /// How a call ended, and what it used.
-pub struct Ran {
+pub struct Ran<Word> {
     /// The module's word, or the fault that kept it from giving one.
-    pub result: Result<Result<Answer, Failure>, Fault>,
+    pub result: Result<Word, Fault>,
     /// Memory; the rest is counted where it happens.
     pub usage: Usage,
 }
@@ -55,12 +56,15 @@ pub struct Ran {
 /// A module broke a rule, or did not get to run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
+    /// Asked for what its component has not.
+    #[error("does not export the interface {0}")]
+    NotExported(Export),
     /// No slot became free before the call's deadline.
     #[error("no slot became free within the call's deadline")]
     Busy,
     /// Not over in time, whatever it was waiting for.
-    #[error("was not finished within its deadline of {0} ms")]
-    Deadline(u64),
+    #[error("was {0}")]
+    Deadline(Over),
     /// Computed for too long.
     #[error("computed for longer than its limit of {0} ms")]
     Cpu(u64),
@@ -75,17 +79,39 @@ pub enum Fault {
     Trap(String),
 }
 
+/// Which time was over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Over {
+    /// The call's own, in milliseconds.
+    #[error("not finished within its deadline of {0} ms")]
+    Deadline(u128),
+    /// Whoever had it run has stopped it.
+    #[error("stopped before it was finished")]
+    Stopped,
+}
+
 /// Marks the trap that ends a call whose computing time is used up.
 #[derive(Debug, thiserror::Error)]
 #[error("computing time used up")]
 struct CpuUsedUp;
 
-pub(super) async fn run(engine: &Engine, slots: &Semaphore, prepared: &Prepared, invocation: Invocation) -> Ran {
-    let Ok(Ok(_slot)) = timeout_at(invocation.passage.deadline, slots.acquire()).await else {
-        return Ran {
-            result: Err(Fault::Busy),
-            usage: Usage::default(),
-        };
+pub(super) async fn run<A: Ask>(
+    engine: &Engine,
+    slots: &Semaphore,
+    prepared: &Prepared,
+    ask: A,
+    invocation: Invocation,
+) -> Ran<A::Word> {
+    let never_ran = |fault| Ran {
+        result: Err(fault),
+        usage: Usage::default(),
+    };
+    let function = match A::function(&prepared.exports) {
+        Ok(function) => function,
+        Err(export) => return never_ran(Fault::NotExported(export)),
+    };
+    let Ok(Ok(_slot)) = in_time(&invocation, slots.acquire()).await else {
+        return never_ran(Fault::Busy);
     };
     let limits = &invocation.passage.limits;
     let mut store = Store::new(engine, CallState::new(&invocation));
@@ -106,7 +132,8 @@ pub(super) async fn run(engine: &Engine, slots: &Semaphore, prepared: &Prepared,
         }
     });
 
-    let ended = timeout_at(invocation.passage.deadline, call(&mut store, prepared, &invocation)).await;
+    let calling = call(&mut store, prepared, function, ask, invocation.call);
+    let ended = in_time(&invocation, calling).await;
     let state = store.data();
     let usage = Usage {
         memory_bytes: state.limiter.used(),
@@ -119,8 +146,8 @@ pub(super) async fn run(engine: &Engine, slots: &Semaphore, prepared: &Prepared,
         tracing::warn!("an exchange that was given up has not ended; its record has no end");
     }
     let result = match ended {
-        Err(_) => Err(Fault::Deadline(limits.deadline_ms)),
-        Ok(Ok(word)) => word_of(word).map_err(Fault::Answer),
+        Err(over) => Err(Fault::Deadline(over)),
+        Ok(Ok(raw)) => A::word(raw).map_err(Fault::Answer),
         Ok(Err(error)) if error.is::<CpuUsedUp>() => Err(Fault::Cpu(limits.cpu_ms)),
         Ok(Err(error)) if refused => Err(Fault::Memory(limits.memory_bytes, reason(&error))),
         Ok(Err(error)) => Err(Fault::Trap(reason(&error))),
@@ -128,19 +155,27 @@ pub(super) async fn run(engine: &Engine, slots: &Semaphore, prepared: &Prepared,
     Ran { result, usage }
 }
 
-async fn call(
+/// Waits for `work` until the call's time is over.
+async fn in_time<T>(invocation: &Invocation, work: impl Future<Output = T>) -> Result<T, Over> {
+    tokio::select! {
+        // What is ready counts, however late it is.
+        biased;
+        done = work => Ok(done),
+        () = invocation.stop.cancelled() => Err(Over::Stopped),
+        () = sleep_until(invocation.passage.deadline) => Err(Over::Deadline(invocation.time.as_millis())),
+    }
+}
+
+async fn call<A: Ask>(
     store: &mut Store<CallState>,
     prepared: &Prepared,
-    invocation: &Invocation,
-) -> wasmtime::Result<Result<orders::Answer, orders::Failure>> {
-    let module = prepared.pre.instantiate_async(&mut *store).await?;
-    let document = store
-        .data_mut()
-        .table
-        .push(PostedDocument(Arc::clone(&invocation.event)))?;
-    let lent = Resource::new_borrow(document.rep());
-    let event = event_of(&invocation.event, invocation.call);
-    module.patchbay_module_handler().call_handle(store, &event, lent).await
+    function: &Function<A::Params, A::Raw>,
+    ask: A,
+    call: CallId,
+) -> wasmtime::Result<A::Raw> {
+    let instance = prepared.component.instantiate_async(&mut *store).await?;
+    let params = ask.params(call, store.data_mut())?;
+    function.call(store, &instance, params).await
 }
 
 /// A trap's own words; without them the outermost context. Backtraces name the module's functions and help its author.
@@ -149,64 +184,4 @@ fn reason(error: &wasmtime::Error) -> String {
         Some(trap) => trap.to_string(),
         None => format!("{error:#}"),
     }
-}
-
-fn event_of(event: &Event, call: CallId) -> orders::Event {
-    orders::Event {
-        call_id: call.to_string(),
-        service: event.service.clone(),
-        action: match &event.action {
-            Action::Create => orders::Action::Create,
-            Action::Replenish => orders::Action::Replenish,
-            Action::SetStatus(status) => orders::Action::SetStatus(match status {
-                ServiceStatus::Active => orders::ServiceStatus::Active,
-                ServiceStatus::Suspended => orders::ServiceStatus::Suspended,
-                ServiceStatus::NonPay => orders::ServiceStatus::NonPay,
-                ServiceStatus::Other(text) => orders::ServiceStatus::Other(text.clone()),
-            }),
-            Action::Swap => orders::Action::Swap,
-            Action::Cancel => orders::Action::Cancel,
-            Action::UsageLimit => orders::Action::UsageLimit,
-            Action::Other(service) => orders::Action::Other(service.clone()),
-        },
-        account_number: event.account_number.clone(),
-        order_number: event.order_number.clone(),
-        parent_order_number: event.parent_order_number.clone(),
-        carrier_product_id: event.carrier_product_id.clone(),
-        vars: event
-            .vars
-            .iter()
-            .map(|(index, value)| orders::Var {
-                index,
-                value: value.to_owned(),
-            })
-            .collect(),
-    }
-}
-
-fn word_of(word: Result<orders::Answer, orders::Failure>) -> Result<Result<Answer, Failure>, String> {
-    Ok(match word {
-        Ok(orders::Answer::Done(vars)) => Ok(Answer::Done(vars_of(vars)?)),
-        Ok(orders::Answer::Pending(pending)) => Ok(Answer::Pending(Pending {
-            vars: vars_of(pending.vars)?,
-            state: pending.state,
-            check_after: pending.check_after,
-        })),
-        Err(orders::Failure::Rejected(text)) => Err(Failure::Rejected(text)),
-        Err(orders::Failure::Unreachable(text)) => Err(Failure::Unreachable(text)),
-        Err(orders::Failure::Unknown(text)) => Err(Failure::Unknown(text)),
-    })
-}
-
-/// An answer with a VAR that cannot be is refused whole: half of what the module meant would be saved on the order for good.
-fn vars_of(list: Vec<orders::Var>) -> Result<Vars, String> {
-    let mut vars = Vars::default();
-    for orders::Var { index, value } in list {
-        if value.chars().nth(VAR_CHARACTERS_MAX).is_some() {
-            return Err(format!("VAR{index} is longer than {VAR_CHARACTERS_MAX} characters"));
-        }
-        vars.set(index, value)
-            .map_err(|index| format!("VAR{index} is not one of VAR1 to VAR20"))?;
-    }
-    Ok(vars)
 }

@@ -30,11 +30,10 @@ const RANDOM_BYTES_MAX: u64 = 64 << 10;
 const FIELDS_BYTES_MAX: usize = 32 << 10;
 
 /// The documents of the event, lent to the module for the call.
-#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct PostedDocument(pub(super) Arc<Event>);
 
 /// One call's store data.
-pub(super) struct CallState {
+pub struct CallState {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     outbound: Outbound,

@@ -15,11 +15,12 @@ use patchbay::domain::limits::Limits;
 use patchbay::domain::module::Digest;
 use patchbay::egress::policy::Policy;
 use patchbay::egress::{Config, Door, Ended, ExchangeNumber, Passage, RecordFailed, Recorder, Spent, Started};
-use patchbay::sandbox::{self, Invocation, LogLevel, LogSink, Prepared, Sandbox};
+use patchbay::sandbox::{self, Handle, Invocation, LogLevel, LogSink, Prepared, Sandbox};
 use patchbay::telecloud::decode::{DecodeLimits, Kind, Request, decode};
 use patchbay::vault::Vault;
 use patchbay_tests::telecloud::{Encoding, scenarios};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 /// Calls in one measurement: some tenths of a second.
 const CALLS: u32 = 20_000;
@@ -106,7 +107,11 @@ impl Bench {
         runtime.block_on(async {
             let before = own_cpu()?;
             for _ in 0..CALLS {
-                let ran = self.sandbox.run(&self.prepared, self.invocation()).await;
+                let event = Arc::clone(&self.event);
+                let ran = self
+                    .sandbox
+                    .run(&self.prepared, Handle { event }, self.invocation())
+                    .await;
                 if !matches!(ran.result, Ok(Ok(_))) {
                     bail!("the module did not answer: {:?}", ran.result);
                 }
@@ -119,7 +124,6 @@ impl Bench {
         let nothing = Arc::new(Nothing);
         Invocation {
             call: CallId(ulid::Ulid::generate()),
-            event: Arc::clone(&self.event),
             config: Arc::new(BTreeMap::new()),
             door: Arc::clone(&self.door),
             passage: Arc::new(Passage {
@@ -132,6 +136,8 @@ impl Bench {
                 recorder: Arc::<Nothing>::clone(&nothing),
                 spent: Spent::default(),
             }),
+            time: Duration::from_secs(20),
+            stop: CancellationToken::new(),
             log: nothing,
         }
     }
