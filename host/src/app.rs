@@ -21,6 +21,7 @@ use crate::gateway::Gateway;
 use crate::journal::Journal;
 use crate::registry::admin_token::AdminToken;
 use crate::registry::{Registry, root_key};
+use crate::runner::Runner;
 use crate::sandbox::Sandbox;
 use crate::storage::Stores;
 use crate::vault::Vault;
@@ -87,14 +88,8 @@ impl App {
             own_listeners,
             ..egress::Config::default()
         }));
-        let gateway = Arc::new(Gateway::new(
-            config.gateway,
-            modules,
-            vault,
-            journal.clone(),
-            sandbox,
-            door,
-        ));
+        let runner = Arc::new(Runner::new(journal.clone(), sandbox, door));
+        let gateway = Arc::new(Gateway::new(config.gateway, modules, vault, runner));
 
         let routes = public::router(Arc::clone(&gateway), config.public);
         let public = Listener::serve(public, public_address, routes, config.server.clone());

@@ -1,6 +1,5 @@
 //! The use case: an order event comes in, its module runs, an answer goes back, and all of it is on record.
 
-mod recorder;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -9,7 +8,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -22,15 +20,14 @@ use crate::domain::call::{CallId, Outcome, Usage};
 use crate::domain::event::Event;
 use crate::domain::module::ModuleStatus;
 use crate::domain::name::SecretName;
-use crate::domain::secret::{MASK, Secret};
-use crate::egress::{Door, Passage, Spent, secrets};
-use crate::journal::{CallLog, Journal, NewCall};
+use crate::domain::secret::Secret;
+use crate::egress::secrets;
+use crate::journal::CallLog;
 use crate::registry::{Serving, ServingVersion, Table};
-use crate::sandbox::{Ask, Handle, Invocation, Prepared, Ran, Sandbox};
-use crate::storage::Durability;
+use crate::runner::{Runner, Time, without_secrets};
+use crate::sandbox::{Ask, Handle, Prepared, Ran};
 use crate::telecloud::decode::{self, DecodeLimits, Kind};
 use crate::vault::Vault;
-use recorder::Witness;
 use verdict::{Verdict, verdict};
 
 /// No tenant of that name, or no module of that name: the two are not told apart.
@@ -45,9 +42,6 @@ const STOPPED: &str = "Module Error: the gateway failed. Ask its operator to loo
 
 /// How long the end of a call may take to be on record. It takes milliseconds, or the disk is stuck.
 const RECORD: Duration = Duration::from_secs(5);
-
-/// Shortest secret that is hidden in a rejection, in bytes. A shorter one may be a word or a number like any other.
-const HIDDEN_BYTES_MIN: usize = 8;
 
 /// A body that did not arrive whole.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -98,30 +92,19 @@ pub struct Gateway {
     config: Config,
     modules: Arc<Table<Prepared>>,
     vault: Arc<Vault>,
-    journal: Journal,
-    sandbox: Arc<Sandbox>,
-    door: Arc<Door>,
+    runner: Arc<Runner>,
     calls: TaskTracker,
 }
 
 impl Gateway {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(
-        config: Config,
-        modules: Arc<Table<Prepared>>,
-        vault: Arc<Vault>,
-        journal: Journal,
-        sandbox: Arc<Sandbox>,
-        door: Arc<Door>,
-    ) -> Self {
+    pub fn new(config: Config, modules: Arc<Table<Prepared>>, vault: Arc<Vault>, runner: Arc<Runner>) -> Self {
         Self {
             config,
             modules,
             vault,
-            journal,
-            sandbox,
-            door,
+            runner,
             calls: TaskTracker::new(),
         }
     }
@@ -156,18 +139,7 @@ impl Gateway {
     /// One call, from the post to the answer, on record before it is answered.
     async fn call(&self, serving: &Serving<Prepared>, id: CallId, post: Post) -> Reply {
         let deadline = Instant::now() + Duration::from_millis(serving.settings.limits.deadline_ms);
-        let settings = &serving.settings;
-        let log = self.journal.begin(NewCall {
-            tenant: &settings.path.tenant,
-            module: &settings.path.module,
-            version: serving.version.as_ref().map(|version| version.number),
-            id,
-            about: None,
-            received: Timestamp::now(),
-            durability: Durability::Synced,
-            log_bytes: settings.limits.log_bytes,
-            secrets: &settings.known,
-        });
+        let log = self.runner.begin(serving, id, None);
         let (verdict, usage) = match self.admit(serving, &log, post) {
             Ok((event, version)) => self.run(serving, &log, event, version, deadline).await,
             Err(verdict) => (verdict, Usage::default()),
@@ -275,40 +247,24 @@ impl Gateway {
         let settings = &serving.settings;
         let ask = Handle { event };
         let action = ask.action();
-        let witness = Arc::new(Witness::new(log.clone()));
-        let passage = Passage {
-            policy: Arc::clone(&settings.policy),
-            secrets: Arc::clone(&settings.secrets),
-            limits: settings.limits.clone(),
-            action,
+        let time = Time {
             deadline,
-            connections: Arc::clone(&settings.connections),
-            recorder: Arc::<Witness>::clone(&witness),
-            spent: Spent::default(),
-        };
-        let invocation = Invocation {
-            call: log.id(),
-            config: Arc::clone(&settings.config),
-            door: Arc::clone(&self.door),
-            passage: Arc::new(passage),
-            time: Duration::from_millis(settings.limits.deadline_ms),
+            given: Duration::from_millis(settings.limits.deadline_ms),
             stop: CancellationToken::new(),
-            log: witness,
         };
-        let Ran { result, usage } = self.sandbox.run(&version.prepared, ask, invocation).await;
-        let result = result.map(|word| word.map_err(|failure| without_secrets(failure, &settings.secrets)));
+        let ran = self.runner.run(settings, &version.prepared, log, ask, time);
+        let Ran { result, usage } = ran.await;
+        let result = result.map(|word| word.map_err(|failure| hidden(failure, &settings.secrets)));
         (verdict(action, result, &log.exchanges()), usage)
     }
 }
 
-/// A rejection goes to whoever ordered, word for word, and carriers like to quote what they were sent.
-fn without_secrets(failure: Failure, secrets: &BTreeMap<SecretName, Secret>) -> Failure {
-    let Failure::Rejected(text) = failure else {
-        return failure;
-    };
-    let hidden = secrets.values().map(Secret::expose);
-    let hidden = hidden.filter(|secret| secret.len() >= HIDDEN_BYTES_MIN);
-    Failure::Rejected(hidden.fold(text, |text, secret| text.replace(secret, MASK)))
+/// A rejection goes to whoever ordered, word for word.
+fn hidden(failure: Failure, secrets: &BTreeMap<SecretName, Secret>) -> Failure {
+    match failure {
+        Failure::Rejected(text) => Failure::Rejected(without_secrets(text, secrets)),
+        failure => failure,
+    }
 }
 
 /// Logs how a call ended, the louder the more it wants somebody to look. Ordinary ends are in the record, with everything that

@@ -18,6 +18,8 @@ pub mod journal;
 
 pub mod registry;
 
+pub mod runner;
+
 pub mod gateway;
 
 pub mod api;

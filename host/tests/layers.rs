@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Areas in reading order, and which others each may use.
-const AREAS: [(&str, &[&str]); 15] = [
+const AREAS: [(&str, &[&str]); 16] = [
     ("domain", &[]),
     ("vault", &["domain"]),
     ("storage", &["domain"]),
@@ -18,6 +18,10 @@ const AREAS: [(&str, &[&str]); 15] = [
         &["domain", "vault", "storage", "egress", "sandbox", "journal"],
     ),
     (
+        "runner",
+        &["domain", "storage", "egress", "sandbox", "journal", "registry"],
+    ),
+    (
         "gateway",
         &[
             "domain",
@@ -27,6 +31,7 @@ const AREAS: [(&str, &[&str]); 15] = [
             "sandbox",
             "journal",
             "registry",
+            "runner",
         ],
     ),
     (
@@ -43,8 +48,8 @@ const AREAS: [(&str, &[&str]); 15] = [
     (
         "app",
         &[
-            "domain", "vault", "storage", "egress", "sandbox", "journal", "registry", "gateway", "api", "public",
-            "server", "config",
+            "domain", "vault", "storage", "egress", "sandbox", "journal", "registry", "runner", "gateway", "api",
+            "public", "server", "config",
         ],
     ),
 ];

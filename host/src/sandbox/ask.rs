@@ -72,7 +72,7 @@ pub struct ListSubscribers {
 }
 
 /// How a question is put. It cannot be named outside of the sandbox, so there are no other questions.
-pub trait Call: Send {
+pub trait Call: Send + Sized {
     /// As the function takes them.
     type Params: ComponentNamedList + Lower + Send + Sync;
     /// As the function returns it.
@@ -81,7 +81,7 @@ pub trait Call: Send {
     type Word: Send;
 
     /// The function, or the interface that the component does not export.
-    fn function(exports: &Exports) -> Result<&Function<Self::Params, Self::Raw>, Export>;
+    fn function(exports: &Exports) -> Result<&Function<Self>, Export>;
     /// What it is called with, in the call of this name.
     fn params(self, call: CallId, state: &mut CallState) -> wasmtime::Result<Self::Params>;
     /// Checks what it returned; or says why that is no word.
@@ -99,7 +99,7 @@ impl Call for Handle {
     type Raw = Result<orders::Answer, orders::Failure>;
     type Word = Result<Answer, Failure>;
 
-    fn function(exports: &Exports) -> Result<&Function<Self::Params, Self::Raw>, Export> {
+    fn function(exports: &Exports) -> Result<&Function<Self>, Export> {
         Ok(&exports.handle)
     }
 
@@ -125,7 +125,7 @@ impl Call for Check {
     type Raw = Result<completion::Progress, String>;
     type Word = Result<Progress, String>;
 
-    fn function(exports: &Exports) -> Result<&Function<Self::Params, Self::Raw>, Export> {
+    fn function(exports: &Exports) -> Result<&Function<Self>, Export> {
         let completion = exports.completion.as_ref();
         completion.map(|both| &both.check).ok_or(Export::Completion)
     }
@@ -150,7 +150,7 @@ impl Call for Receive {
     type Raw = Result<Vec<completion::Notice>, String>;
     type Word = Result<Vec<Notice>, String>;
 
-    fn function(exports: &Exports) -> Result<&Function<Self::Params, Self::Raw>, Export> {
+    fn function(exports: &Exports) -> Result<&Function<Self>, Export> {
         let completion = exports.completion.as_ref();
         completion.map(|both| &both.receive).ok_or(Export::Completion)
     }
@@ -175,7 +175,7 @@ impl Call for Find {
     type Raw = Result<reconcile::Finding, String>;
     type Word = Result<Finding, String>;
 
-    fn function(exports: &Exports) -> Result<&Function<Self::Params, Self::Raw>, Export> {
+    fn function(exports: &Exports) -> Result<&Function<Self>, Export> {
         exports.find.as_ref().ok_or(Export::Reconcile)
     }
 
@@ -199,7 +199,7 @@ impl Call for ReadUsage {
     type Raw = Result<usage::Page, String>;
     type Word = Result<UsagePage, String>;
 
-    fn function(exports: &Exports) -> Result<&Function<Self::Params, Self::Raw>, Export> {
+    fn function(exports: &Exports) -> Result<&Function<Self>, Export> {
         exports.read.as_ref().ok_or(Export::Usage)
     }
 
@@ -224,7 +224,7 @@ impl Call for ListSubscribers {
     type Raw = Result<audit::Page, String>;
     type Word = Result<SubscriberPage, String>;
 
-    fn function(exports: &Exports) -> Result<&Function<Self::Params, Self::Raw>, Export> {
+    fn function(exports: &Exports) -> Result<&Function<Self>, Export> {
         exports.list.as_ref().ok_or(Export::Audit)
     }
 

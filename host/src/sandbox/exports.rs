@@ -5,11 +5,11 @@ use std::marker::PhantomData;
 
 use wasmtime::Store;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Lower, Resource};
+use wasmtime::component::{ComponentExportIndex, Instance, InstancePre};
 use wasmtime::error::Context;
 
-use super::bindings::{audit, completion, orders, reconcile, usage};
-use super::state::{CallState, PostedDocument};
+use super::ask::{Call, Check, Find, Handle, ListSubscribers, ReadUsage, Receive};
+use super::state::CallState;
 
 /// The version of the interfaces. A component that was built for a later patch of it fits, too.
 const VERSION: &str = "0.1.0";
@@ -41,16 +41,16 @@ impl fmt::Display for Export {
 
 /// Every function of a component that this gateway calls.
 pub struct Exports {
-    pub(super) handle: Function<(orders::Event, Resource<PostedDocument>), Result<orders::Answer, orders::Failure>>,
+    pub(super) handle: Function<Handle>,
     pub(super) completion: Option<Completion>,
-    pub(super) find: Option<Function<(orders::Event,), Result<reconcile::Finding, String>>>,
-    pub(super) read: Option<Function<(Vec<usage::Subscription>, Option<String>), Result<usage::Page, String>>>,
-    pub(super) list: Option<Function<(Option<String>,), Result<audit::Page, String>>>,
+    pub(super) find: Option<Function<Find>>,
+    pub(super) read: Option<Function<ReadUsage>>,
+    pub(super) list: Option<Function<ListSubscribers>>,
 }
 
 pub(super) struct Completion {
-    pub(super) check: Function<(orders::Event, String), Result<completion::Progress, String>>,
-    pub(super) receive: Function<(completion::Callback,), Result<Vec<completion::Notice>, String>>,
+    pub(super) check: Function<Check>,
+    pub(super) receive: Function<Receive>,
 }
 
 impl Completion {
@@ -105,45 +105,37 @@ impl<'c> Interface<'c> {
         Some(Self { component, name, index })
     }
 
-    fn function<P, R>(&self, name: &str) -> wasmtime::Result<Function<P, R>>
-    where
-        P: ComponentNamedList + Lower,
-        R: Lift + 'static,
-    {
+    fn function<A: Call>(&self, name: &str) -> wasmtime::Result<Function<A>> {
         let found = self.component.component().get_export(Some(&self.index), name);
         let Some((ComponentItem::ComponentFunc(function), index)) = found else {
             wasmtime::bail!("{} has no function {name}", self.name);
         };
         // The same check that a call makes. It needs no instance, only the types that the linker has filled in.
         function
-            .typecheck::<P, (R,)>(&self.component.instance_type())
+            .typecheck::<A::Params, (A::Raw,)>(&self.component.instance_type())
             .with_context(|| format!("the function {name} of {} has other types", self.name))?;
         Ok(Function {
             index,
-            types: PhantomData,
+            asked: PhantomData,
         })
     }
 }
 
-/// An exported function that takes `P` and returns `R`.
-pub struct Function<P, R> {
+/// The exported function that a question is put to.
+pub struct Function<A> {
     index: ComponentExportIndex,
-    types: PhantomData<fn(P) -> R>,
+    asked: PhantomData<fn(A)>,
 }
 
-impl<P, R> Function<P, R>
-where
-    P: ComponentNamedList + Lower + Send + Sync,
-    R: Lift + Send + Sync + 'static,
-{
+impl<A: Call> Function<A> {
     pub(super) async fn call(
         &self,
         store: &mut Store<CallState>,
         instance: &Instance,
-        params: P,
-    ) -> wasmtime::Result<R> {
-        let function = instance.get_typed_func::<P, (R,)>(&mut *store, self.index)?;
-        let (result,) = function.call_async(store, params).await?;
-        Ok(result)
+        params: A::Params,
+    ) -> wasmtime::Result<A::Raw> {
+        let function = instance.get_typed_func::<A::Params, (A::Raw,)>(&mut *store, self.index)?;
+        let (raw,) = function.call_async(store, params).await?;
+        Ok(raw)
     }
 }

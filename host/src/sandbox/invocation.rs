@@ -169,7 +169,7 @@ async fn in_time<T>(invocation: &Invocation, work: impl Future<Output = T>) -> R
 async fn call<A: Ask>(
     store: &mut Store<CallState>,
     prepared: &Prepared,
-    function: &Function<A::Params, A::Raw>,
+    function: &Function<A>,
     ask: A,
     call: CallId,
 ) -> wasmtime::Result<A::Raw> {

@@ -1,4 +1,4 @@
-//! Writes what the door and the sandbox report into the call's record.
+//! Writes what the door and the sandbox report into a record.
 
 use std::time::Duration;
 
@@ -13,10 +13,12 @@ use crate::journal::{BODY_BYTES_KEPT, CallLog};
 use crate::sandbox::{LogLevel, LogSink};
 
 /// Sees a call's exchanges and its log lines.
-pub(super) struct Witness(CallLog);
+pub struct Witness(CallLog);
 
 impl Witness {
-    pub(super) fn new(log: CallLog) -> Self {
+    /// Writes into this record.
+    #[must_use]
+    pub fn new(log: CallLog) -> Self {
         Self(log)
     }
 
@@ -69,6 +71,10 @@ impl Recorder for Witness {
 
     async fn ended(&self, number: ExchangeNumber, end: Ended<'_>, took: Duration) {
         self.end(number, &end, took);
+        // What was heard cannot be unheard, so the module learns of it all the same; the end of the call is tried again.
+        if let Err(error) = self.0.keep().await {
+            tracing::error!(%error, "the end of an exchange could not be recorded");
+        }
     }
 
     fn cut(&self, number: ExchangeNumber, end: Ended<'_>, took: Duration) {

@@ -1,0 +1,131 @@
+//! Runs one task of a module with everything it may use, and has all of it on record.
+//!
+//! Nothing here decides what a task's end means.
+
+mod witness;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+pub use self::witness::Witness;
+use crate::domain::call::CallId;
+use crate::domain::name::SecretName;
+use crate::domain::secret::{MASK, Secret};
+use crate::egress::{Door, Passage, Spent};
+use crate::journal::{CallLog, Journal, NewCall};
+use crate::registry::{Serving, Settings};
+use crate::sandbox::{Ask, Invocation, Prepared, Ran, Sandbox};
+use crate::storage::Durability;
+
+/// Shortest secret that is hidden in a text that leaves the gateway, in bytes. A shorter one may be a word or a number like
+/// any other.
+const HIDDEN_BYTES_MIN: usize = 8;
+
+/// How long a task may go on.
+#[derive(Debug, Clone)]
+pub struct Time {
+    /// It is ended then, whatever it is waiting for.
+    pub deadline: Instant,
+    /// How long it was given until then, for the fault that says so.
+    pub given: Duration,
+    /// It is ended as soon as this is cancelled.
+    pub stop: CancellationToken,
+}
+
+impl Time {
+    /// So long from now.
+    #[must_use]
+    pub fn from_now(given: Duration) -> Self {
+        Self {
+            deadline: Instant::now() + given,
+            given,
+            stop: CancellationToken::new(),
+        }
+    }
+}
+
+/// Runs tasks. Shared by all who have some.
+pub struct Runner {
+    journal: Journal,
+    sandbox: Arc<Sandbox>,
+    door: Arc<Door>,
+}
+
+impl Runner {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(journal: Journal, sandbox: Arc<Sandbox>, door: Arc<Door>) -> Self {
+        Self { journal, sandbox, door }
+    }
+
+    /// Begins the record of a call of this module. `about` is the call that it follows, if it does.
+    #[must_use]
+    pub fn begin(&self, serving: &Serving<Prepared>, id: CallId, about: Option<CallId>) -> CallLog {
+        let settings = &serving.settings;
+        self.journal.begin(NewCall {
+            tenant: &settings.path.tenant,
+            module: &settings.path.module,
+            version: serving.version.as_ref().map(|version| version.number),
+            id,
+            about,
+            received: Timestamp::now(),
+            durability: durability(settings),
+            log_bytes: settings.limits.log_bytes,
+            secrets: &settings.known,
+        })
+    }
+
+    /// Asks a module something, in a fresh instance.
+    pub async fn run<A: Ask>(
+        &self,
+        settings: &Settings,
+        prepared: &Prepared,
+        log: &CallLog,
+        ask: A,
+        time: Time,
+    ) -> Ran<A::Word> {
+        let witness = Arc::new(Witness::new(log.clone()));
+        let passage = Passage {
+            policy: Arc::clone(&settings.policy),
+            secrets: Arc::clone(&settings.secrets),
+            limits: settings.limits.clone(),
+            action: ask.action(),
+            deadline: time.deadline,
+            connections: Arc::clone(&settings.connections),
+            recorder: Arc::<Witness>::clone(&witness),
+            spent: Spent::default(),
+        };
+        let invocation = Invocation {
+            call: log.id(),
+            config: Arc::clone(&settings.config),
+            door: Arc::clone(&self.door),
+            passage: Arc::new(passage),
+            time: time.given,
+            stop: time.stop,
+            log: witness,
+        };
+        self.sandbox.run(prepared, ask, invocation).await
+    }
+}
+
+/// When what is written of this module's calls has to be on the disk.
+#[must_use]
+pub fn durability(settings: &Settings) -> Durability {
+    match settings.handling.sync_within_ms {
+        0 => Durability::Synced,
+        ms => Durability::Within(Duration::from_millis(ms)),
+    }
+}
+
+/// Hides secrets in a text that goes to others word for word: carriers like to quote what they were sent.
+#[must_use]
+pub fn without_secrets(text: String, secrets: &BTreeMap<SecretName, Secret>) -> String {
+    let hidden = secrets.values().map(Secret::expose);
+    let hidden = hidden.filter(|secret| secret.len() >= HIDDEN_BYTES_MIN);
+    hidden.fold(text, |text, secret| text.replace(secret, MASK))
+}
