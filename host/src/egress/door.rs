@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response, Uri, header};
+use http::{Request, Response, Uri, header};
 use http_body_util::Full;
 use hyper::body::Body;
 use tokio::time::{Instant, timeout_at};
@@ -18,12 +18,12 @@ use super::error::DoorError;
 use super::exchange::{Caps, exchange};
 use super::headers;
 use super::passage::{Passage, Timeouts};
-use super::policy::{Admitted, Permit};
+use super::policy::{Admitted, Permit, is_read_only};
 use super::record::{Ended, Entry, Sent, Started};
 use super::secrets::{Place, Placer, mentions};
 use super::target::{Host, Target};
 use super::tls::Tls;
-use crate::domain::grant::{Grant, Scheme};
+use crate::domain::grant::Scheme;
 use crate::domain::secret::{MASK, Secret};
 
 /// What holds for every request, whoever sends it.
@@ -335,10 +335,6 @@ fn sooner(moment: Instant, after: Option<Duration>) -> Instant {
         Some(then) => moment.min(then),
         None => moment,
     }
-}
-
-fn is_read_only(method: &Method, grant: Option<&Grant>) -> bool {
-    matches!(*method, Method::GET | Method::HEAD) || grant.is_some_and(|grant| grant.read_only)
 }
 
 fn url_bytes(uri: &Uri) -> usize {

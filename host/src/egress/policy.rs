@@ -101,8 +101,10 @@ impl Policy {
             }
         }
         let advice = match nearest {
-            Some((difference, rule)) if difference > Difference::Host => rule.explain(difference, target, method),
-            _ => missing_grant(target, method),
+            Some((difference, rule)) if difference > Difference::Host => {
+                rule.explain(difference, target, method, action)
+            }
+            _ => missing_grant(target, method, action),
         };
         Err(Denied {
             sentence: format!(
@@ -122,6 +124,8 @@ enum Difference {
     Path,
     Method,
     Action,
+    /// The grant is for changes as well, and the module may only look.
+    Change,
 }
 
 impl Rule {
@@ -170,15 +174,17 @@ impl Rule {
             Some(Difference::Method)
         } else if !self.grant.actions.is_empty() && !self.grant.actions.contains(&action) {
             Some(Difference::Action)
+        } else if action.only_looks() && !is_read_only(method, Some(&self.grant)) {
+            Some(Difference::Change)
         } else {
             None
         }
     }
 
-    fn explain(&self, difference: Difference, target: &Target, method: &Method) -> String {
+    fn explain(&self, difference: Difference, target: &Target, method: &Method, action: ActionKind) -> String {
         let name = &self.grant.name;
         let has = match difference {
-            Difference::Host => return missing_grant(target, method),
+            Difference::Host => return missing_grant(target, method, action),
             Difference::Scheme => format!(
                 "has this host, but for {} and not {}",
                 scheme_name(self.grant.scheme),
@@ -195,6 +201,10 @@ impl Rule {
                 listed(&self.grant.methods)
             ),
             Difference::Action => format!("allows it only during {}", listed(&self.grant.actions)),
+            Difference::Change => format!(
+                "lets it out, but a module must change nothing during {action}: if the carrier changes nothing on {method} \
+                 there, add a grant for it that is read_only"
+            ),
         };
         format!("grant \"{name}\" {has}")
     }
@@ -264,7 +274,12 @@ fn check_method(method: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn missing_grant(target: &Target, method: &Method) -> String {
+/// Whether the carrier changes nothing on a request, by its method or by its grant's word.
+pub(super) fn is_read_only(method: &Method, grant: Option<&Grant>) -> bool {
+    matches!(*method, Method::GET | Method::HEAD) || grant.is_some_and(|grant| grant.read_only)
+}
+
+fn missing_grant(target: &Target, method: &Method, action: ActionKind) -> String {
     let host = match &target.host {
         Host::Name(name) => Cow::Borrowed(name.as_str()),
         Host::Address(address) => Cow::Owned(address.to_string()),
@@ -278,7 +293,13 @@ fn missing_grant(target: &Target, method: &Method) -> String {
         false => format!("port {}, ", target.port),
     };
     let path = brief(&target.path);
-    format!("add a grant with {scheme}host \"{host}\", {port}method \"{method}\" and a path that matches {path:?}")
+    let read_only = match action.only_looks() && !is_read_only(method, None) {
+        true => ", marked read_only",
+        false => "",
+    };
+    format!(
+        "add a grant with {scheme}host \"{host}\", {port}method \"{method}\" and a path that matches {path:?}{read_only}"
+    )
 }
 
 /// A sentence stays readable: the first few, then how many more there are.

@@ -18,10 +18,14 @@ fn grant(changes: Value) -> Grant {
 }
 
 fn decide(grants: Vec<Grant>, method: &str, url: &str) -> Result<String, String> {
+    decide_during(ActionKind::Create, grants, method, url)
+}
+
+fn decide_during(action: ActionKind, grants: Vec<Grant>, method: &str, url: &str) -> Result<String, String> {
     let policy = Policy::compile(grants).expect("valid grants");
     let target = Target::parse(&url.parse().expect("a URL")).map_err(|bad| bad.to_string())?;
     let method = Method::from_bytes(method.as_bytes()).expect("a method");
-    let decision = policy.permit(&target, &method, ActionKind::Create);
+    let decision = policy.permit(&target, &method, action);
     decision
         .map(|permit| permit.grant().name.to_string())
         .map_err(|denied| denied.to_string())
@@ -142,6 +146,59 @@ fn the_first_grant_that_fits_lets_a_request_out() {
         decide(grants, "POST", "https://api.carrier.example/v1/lines"),
         Ok("first".to_owned())
     );
+}
+
+#[test]
+fn a_module_that_only_looks_changes_nothing() {
+    let url = "https://api.carrier.example/v1/lines";
+    let wide = || grant(json!({"methods": ["GET", "HEAD", "POST"]}));
+    for action in [ActionKind::Reconcile, ActionKind::Usage, ActionKind::Audit] {
+        for method in ["GET", "HEAD"] {
+            assert_eq!(
+                decide_during(action, vec![wide()], method, url),
+                Ok("carrier-api".to_owned())
+            );
+        }
+        assert_eq!(
+            decide_during(action, vec![wide()], "POST", url),
+            Err(format!(
+                "no grant allows POST {url} during {action}: grant \"carrier-api\" lets it out, but a module must change \
+                 nothing during {action}: if the carrier changes nothing on POST there, add a grant for it that is read_only"
+            ))
+        );
+        let look_up = grant(json!({"name": "look-up", "read_only": true}));
+        assert_eq!(
+            decide_during(action, vec![wide(), look_up], "POST", url),
+            Ok("look-up".to_owned())
+        );
+        assert_eq!(
+            decide_during(action, Vec::new(), "POST", url),
+            Err(format!(
+                "no grant allows POST {url} during {action}: add a grant with host \"api.carrier.example\", method \
+                 \"POST\" and a path that matches \"/v1/lines\", marked read_only"
+            ))
+        );
+    }
+    // What completes an order may have to do something for it.
+    for action in [ActionKind::Completion, ActionKind::ChangePassword] {
+        assert!(decide_during(action, vec![wide()], "POST", url).is_ok());
+    }
+}
+
+#[test]
+fn a_grant_for_an_action_does_not_hold_for_what_follows_it() {
+    let url = "https://api.carrier.example/v1/lines";
+    let for_orders = || vec![grant(json!({"actions": ["create"]}))];
+    for action in [ActionKind::Completion, ActionKind::Reconcile] {
+        assert_eq!(
+            decide_during(action, for_orders(), "POST", url),
+            Err(format!(
+                "no grant allows POST {url} during {action}: grant \"carrier-api\" allows it only during create"
+            ))
+        );
+    }
+    let for_both = vec![grant(json!({"actions": ["create", "completion"]}))];
+    assert!(decide_during(ActionKind::Completion, for_both, "POST", url).is_ok());
 }
 
 #[test]
