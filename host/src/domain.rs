@@ -14,6 +14,7 @@ pub mod name;
 pub mod progress;
 pub mod secret;
 pub mod subscriber;
+pub mod telecloud;
 pub mod tenant;
 pub mod update;
 pub mod usage;

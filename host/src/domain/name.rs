@@ -94,6 +94,11 @@ name! {
     SecretName, "a secret's name", "[A-Za-z0-9._-]{1,64}", 64, identifier
 }
 
+name! {
+    /// An id that TeleCloud gave to something of its own: `[A-Za-z0-9_-]{1,64}`. The documented ones are numbers.
+    TelecloudId, "an id at TeleCloud", "[A-Za-z0-9_-]{1,64}", 64, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
 /// Which module of which tenant: what a module URL names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModulePath {

@@ -30,15 +30,15 @@
 //! Nothing here believes anything: who calls looks at [`Received::api_keys`] before acting on [`Received::kind`]. The
 //! keys are nowhere else: not in the document, not in an error, not in debug output.
 
-mod charset;
+pub(super) mod charset;
 mod credentials;
 mod error;
 mod event;
 mod form;
 mod json;
 mod multipart;
-mod tree;
-mod xml;
+pub(super) mod tree;
+pub(super) mod xml;
 
 #[cfg(test)]
 mod tests;

@@ -7,13 +7,13 @@ use serde_json::{Map, Value};
 use super::{DecodeError, DecodeLimits};
 
 /// Counts what is read against the limits.
-pub(super) struct Budget {
+pub(in crate::telecloud) struct Budget {
     limits: DecodeLimits,
     fields: usize,
 }
 
 impl Budget {
-    pub(super) fn new(limits: DecodeLimits) -> Self {
+    pub(in crate::telecloud) fn new(limits: DecodeLimits) -> Self {
         Self { limits, fields: 0 }
     }
 

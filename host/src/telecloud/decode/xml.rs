@@ -20,6 +20,15 @@ struct Open {
 
 /// Reads a whole XML text whose root element is `depth` names deep in the request. The root's own name is not kept.
 pub(super) fn read(text: &str, depth: usize, budget: &mut Budget) -> Result<Value, DecodeError> {
+    document(text, depth, budget).map(|(_, value)| value)
+}
+
+/// The same, with the root's name.
+pub(in crate::telecloud) fn document(
+    text: &str,
+    depth: usize,
+    budget: &mut Budget,
+) -> Result<(String, Value), DecodeError> {
     let mut reader = Reader::from_str(text);
     reader.config_mut().expand_empty_elements = true;
     let mut open: Vec<Open> = Vec::new();
@@ -51,7 +60,7 @@ pub(super) fn read(text: &str, depth: usize, budget: &mut Budget) -> Result<Valu
                 let value = element.finish(budget)?;
                 match open.last_mut() {
                     Some(parent) => parent.fields.add(name, value),
-                    None => root = Some(value),
+                    None => root = Some((name, value)),
                 }
             }
             Event::Text(text) => match open.last_mut() {
@@ -73,7 +82,7 @@ pub(super) fn read(text: &str, depth: usize, budget: &mut Budget) -> Result<Valu
         }
     }
     match root {
-        Some(value) if open.is_empty() => Ok(value),
+        Some(root) if open.is_empty() => Ok(root),
         _ => Err(malformed("it ends too early", reader.buffer_position())),
     }
 }
