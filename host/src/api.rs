@@ -13,6 +13,7 @@ mod modules;
 mod openapi;
 mod problem;
 mod secrets;
+mod telecloud;
 mod tenants;
 mod tokens;
 mod versions;
@@ -38,6 +39,7 @@ pub use self::keys::{Key, NewKey};
 pub use self::modules::ModuleSettings;
 pub use self::problem::{Code, PROBLEM_JSON, Problem};
 pub use self::secrets::{SecretInfo, SecretValue};
+pub use self::telecloud::NewTelecloud;
 pub use self::tenants::TenantSettings;
 pub use self::tokens::{CreatedToken, NewToken, Token};
 pub use self::versions::Activation;
@@ -75,6 +77,7 @@ fn table(upload_bytes: usize) -> OpenApiRouter<Api> {
         .routes(at("/v1/tenants/{tenant}", routes!(tenants::get, tenants::put, tenants::delete)))
         .routes(at("/v1/tenants/{tenant}/telecloud-keys", routes!(keys::list, keys::create)))
         .routes(at("/v1/tenants/{tenant}/telecloud-keys/{id}", routes!(keys::delete)))
+        .routes(at("/v1/tenants/{tenant}/telecloud", routes!(telecloud::get, telecloud::put, telecloud::delete)))
         .routes(at("/v1/tenants/{tenant}/tokens", routes!(tokens::list, tokens::create)))
         .routes(at("/v1/tenants/{tenant}/tokens/{id}", routes!(tokens::delete)))
         .routes(at("/v1/tenants/{tenant}/modules", routes!(modules::list)))

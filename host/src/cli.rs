@@ -13,6 +13,7 @@ mod key;
 mod module;
 mod printer;
 mod secret;
+mod telecloud;
 mod tenant;
 mod token;
 mod version;
@@ -58,6 +59,9 @@ pub enum Command {
     /// The TeleCloud API keys that a tenant accepts
     #[command(after_help = key::EXAMPLES)]
     Key(Group<key::Command>),
+    /// How a tenant's calls to TeleCloud's own API are made
+    #[command(after_help = telecloud::EXAMPLES)]
+    Telecloud(Group<telecloud::Command>),
     /// Tokens for the admin API
     #[command(after_help = token::EXAMPLES)]
     Token(Group<token::Command>),
@@ -151,6 +155,7 @@ pub async fn run_on(command: Command, mut whole: clap::Command, terminal: &mut T
         Command::Grant(group) => with(group, terminal, grant::run).await,
         Command::Secret(group) => with(group, terminal, secret::run).await,
         Command::Key(group) => with(group, terminal, key::run).await,
+        Command::Telecloud(group) => with(group, terminal, telecloud::run).await,
         Command::Token(group) => with(group, terminal, token::run).await,
         Command::Call(group) => with(group, terminal, call::run).await,
         Command::Completion { shell } => {

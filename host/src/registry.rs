@@ -15,6 +15,7 @@ pub mod root_key;
 pub mod settings;
 mod state;
 pub mod table;
+pub mod telecloud;
 pub mod tenants;
 pub mod versions;
 
@@ -30,6 +31,7 @@ use crate::vault::Vault;
 pub use self::engine::{Engine, EngineError, Inspection, Permit};
 pub use self::error::RegistryError;
 pub use self::table::{Keys, Serving, ServingVersion, Settings, Table};
+pub use self::telecloud::Telecloud;
 
 use self::state::{ModuleState, TenantState};
 use self::table::Live;

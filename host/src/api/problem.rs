@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::name::InvalidName;
+use crate::domain::telecloud::InvalidUrlTemplate;
 use crate::journal::JournalError;
 use crate::registry::{EngineError, RegistryError};
 use crate::storage::StorageError;
@@ -53,6 +54,8 @@ pub enum Code {
     KeyNotFound,
     /// There is no such token.
     TokenNotFound,
+    /// The tenant's access to TeleCloud's API is not set.
+    TelecloudNotFound,
     /// There is no such call.
     CallNotFound,
     /// The route has other methods.
@@ -98,6 +101,11 @@ impl Code {
             Self::SecretNotFound => ("secret-not-found", StatusCode::NOT_FOUND, "No such secret"),
             Self::KeyNotFound => ("key-not-found", StatusCode::NOT_FOUND, "No such TeleCloud key"),
             Self::TokenNotFound => ("token-not-found", StatusCode::NOT_FOUND, "No such token"),
+            Self::TelecloudNotFound => (
+                "telecloud-not-found",
+                StatusCode::NOT_FOUND,
+                "No access to TeleCloud's API",
+            ),
             Self::CallNotFound => ("call-not-found", StatusCode::NOT_FOUND, "No such call"),
             Self::MethodNotAllowed => (
                 "method-not-allowed",
@@ -182,6 +190,12 @@ impl From<InvalidName> for Problem {
     }
 }
 
+impl From<InvalidUrlTemplate> for Problem {
+    fn from(error: InvalidUrlTemplate) -> Self {
+        Code::InvalidField.because(format!("url {error}."))
+    }
+}
+
 impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
         match error {
@@ -233,6 +247,9 @@ impl From<RegistryError> for Problem {
             RegistryError::NoSuchToken(_) => {
                 Code::TokenNotFound.because(format!("{text}. Tokens go by the id they are listed with."))
             }
+            RegistryError::NoTelecloud(tenant) => Code::TelecloudNotFound.because(format!(
+                "{text}. Set it with PUT on /v1/tenants/{tenant}/telecloud, or with patchbay telecloud set {tenant}."
+            )),
             RegistryError::KeyIsThere { .. } => Code::Conflict.because(format!("{text}.")),
             RegistryError::Invalid { .. } | RegistryError::Limit(_) => Code::InvalidField.because(format!("{text}.")),
             RegistryError::Grant(_) => Code::InvalidGrant.because(format!("{text}. The grants are as they were.")),

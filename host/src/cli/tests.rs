@@ -108,6 +108,7 @@ async fn every_command_works_for_people_and_for_programs() {
     let replace_grants = format!("grant replace acme sim {grants}");
     let set_secret = format!("secret set acme sim new --from-file {secret}");
     let add_key = format!("key add acme --label x --from-file {secret}");
+    let set_telecloud = format!("telecloud set acme --api-id-key 8 --from-file {secret}");
     let rows = [
         ("tenant create fresh --title Fresh", "tenant fresh made"),
         ("tenant list", "acme"),
@@ -140,6 +141,9 @@ async fn every_command_works_for_people_and_for_programs() {
         (&add_key, "is accepted"),
         ("key list acme", "reseller"),
         ("key remove acme {key}", "not accepted any more"),
+        (&set_telecloud, "calls to TeleCloud go to https://api.telecloud.app/"),
+        ("telecloud show acme", "api id key  7"),
+        ("telecloud unset acme", "not set any more"),
         ("token create acme --scope read,deploy", "shown only once"),
         ("token list acme", "read"),
         ("token revoke acme {token}", "works no more"),
@@ -162,7 +166,7 @@ async fn every_command_works_for_people_and_for_programs() {
         let gateway = Gateway::start().await;
         let programs = gateway.run(&format!("{line} --json")).await;
         assert_eq!((programs.code, programs.errors.as_str()), (0, ""), "{line}");
-        let gone = ["delete", "revoke", "key remove", "secret remove"];
+        let gone = ["delete", "revoke", "key remove", "secret remove", "unset acme"];
         if gone.iter().any(|word| line.contains(word)) {
             assert_eq!(programs.output, "", "{line}");
         } else {
@@ -318,6 +322,8 @@ fn wrong_command_lines_are_refused_before_anything_is_sent() {
         "call show acme ..",
         "call list acme --outcome great",
         "secret set acme sim x --from-file a --value-env B",
+        "telecloud set acme",
+        "telecloud set acme --api-id-key 7 --api-url https://x.example/{Service}",
     ] {
         let words = ["patchbay"].into_iter().chain(line.split(' '));
         let error = Arguments::try_parse_from(words).expect_err(line);

@@ -47,7 +47,7 @@ pub enum Scope {
     Deploy,
     /// Set grants: where modules may reach.
     Grants,
-    /// Make and revoke the tenant's tokens and TeleCloud keys.
+    /// Make and revoke the tenant's tokens and TeleCloud keys; set how TeleCloud's API is reached.
     Access,
 }
 

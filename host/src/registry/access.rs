@@ -86,13 +86,7 @@ impl Registry {
         key: &Secret,
     ) -> Result<TelecloudKey, RegistryError> {
         check_title("label", &label)?;
-        let length = key.expose().chars().count();
-        if !(1..=KEY_CHARACTERS_MAX).contains(&length) || key.expose().trim() != key.expose() {
-            return Err(RegistryError::Invalid {
-                field: "key".to_owned(),
-                why: format!("must be 1 to {KEY_CHARACTERS_MAX} characters, without white space around them"),
-            });
-        }
+        check_key("key", key.expose())?;
         let hash = self.vault.hash(key.expose());
         let mut change = self.change(tenant).await?;
         if let Some(there) = change.state.keys.iter().find(|there| Vault::same(&there.hash, &hash)) {
@@ -206,6 +200,17 @@ impl Registry {
         self.commit(change.state);
         Ok(())
     }
+}
+
+/// Checks a part of a credential of TeleCloud's.
+pub(super) fn check_key(field: &str, key: &str) -> Result<(), RegistryError> {
+    if !(1..=KEY_CHARACTERS_MAX).contains(&key.chars().count()) || key.trim() != key {
+        return Err(RegistryError::Invalid {
+            field: field.to_owned(),
+            why: format!("must be 1 to {KEY_CHARACTERS_MAX} characters, without white space around them"),
+        });
+    }
+    Ok(())
 }
 
 /// Sorts by the time it was made, so that lists read from the documents are oldest first.

@@ -39,6 +39,9 @@ pub enum RegistryError {
     /// The tenant has no token of this id.
     #[error("tenant {0} has no such token")]
     NoSuchToken(TenantName),
+    /// How TeleCloud's API is reached is not set.
+    #[error("tenant {0} has no access to TeleCloud's API set")]
+    NoTelecloud(TenantName),
     /// The tenant accepts this very TeleCloud key already.
     #[error("tenant {tenant} accepts this key already, as {id}")]
     KeyIsThere {

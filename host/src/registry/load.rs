@@ -26,6 +26,7 @@ struct Documents {
     tenant: Option<(String, Bytes)>,
     keys: Vec<(String, Bytes)>,
     tokens: Vec<(String, Bytes)>,
+    telecloud: Option<Bytes>,
     modules: BTreeMap<String, ModuleDocuments>,
 }
 
@@ -86,6 +87,9 @@ impl Registry {
         let mut state = TenantState::new(read(&folder(), documents.tenant)?);
         state.keys = read_all(&documents.keys)?;
         state.tokens = read_all(&documents.tokens)?;
+        if let Some(sealed) = documents.telecloud {
+            state.telecloud = self.read_telecloud(&name, &sealed, &state.telecloud_connections)?;
+        }
         for (module, documents) in documents.modules {
             let path = ModulePath {
                 tenant: name.clone(),
@@ -165,6 +169,7 @@ fn sort(documents: Vec<(String, crate::storage::Stored)>) -> BTreeMap<String, Do
             ["tenant"] => tenant.tenant = Some(document),
             ["keys", _] => tenant.keys.push(document),
             ["tokens", _] => tenant.tokens.push(document),
+            ["telecloud", "sealed"] => tenant.telecloud = Some(document.1),
             ["modules", module, ref rest @ ..] => {
                 let module = tenant.modules.entry(module.to_owned()).or_default();
                 match *rest {

@@ -37,6 +37,16 @@ pub(super) fn token(tenant: &TenantName, id: &str) -> String {
     format!("{TENANTS}{tenant}/tokens/{id}")
 }
 
+/// How TeleCloud's API is reached has a folder to itself, because documents are removed by the beginning of their keys.
+pub(super) fn telecloud_folder(tenant: &TenantName) -> String {
+    format!("{TENANTS}{tenant}/telecloud/")
+}
+
+/// Also where it opens again, and nowhere else.
+pub(super) fn telecloud(tenant: &TenantName) -> String {
+    telecloud_folder(tenant) + "sealed"
+}
+
 /// Everything of a module.
 pub(super) fn module_folder(path: &ModulePath) -> String {
     format!("{TENANTS}{}/modules/{}/", path.tenant, path.module)

@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::error::RegistryError;
 use super::table::{Keys, Settings};
+use super::telecloud::Telecloud;
 use crate::domain::grant::Grant;
 use crate::domain::module::{Module, Version};
 use crate::domain::name::{ModuleName, ModulePath, SecretName};
@@ -22,12 +23,20 @@ pub(super) struct TenantState {
     pub(super) keys: Vec<TelecloudKey>,
     pub(super) tokens: Vec<Token>,
     pub(super) modules: BTreeMap<ModuleName, ModuleState>,
+    /// How TeleCloud's API is reached, if that is set.
+    pub(super) telecloud: Option<Arc<Telecloud>>,
     /// Permits for connections to carriers, for all of the tenant's calls together.
     connections: Arc<Semaphore>,
+    /// Permits for connections to TeleCloud.
+    pub(super) telecloud_connections: Arc<Semaphore>,
 }
 
 /// Connections to carriers that one tenant's calls may have open at once. Carriers allow their customers tens.
 const CONNECTIONS_PER_TENANT: usize = 32;
+
+/// Connections to TeleCloud that one tenant's calls may have open at once. They are no part of those to carriers: TeleCloud
+/// may post an event, and wait for its answer, before it answers a report of usage.
+const TELECLOUD_CONNECTIONS_PER_TENANT: usize = 8;
 
 /// A module and all that is its. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -51,7 +60,9 @@ impl TenantState {
             keys: Vec::new(),
             tokens: Vec::new(),
             modules: BTreeMap::new(),
+            telecloud: None,
             connections: Arc::new(Semaphore::new(CONNECTIONS_PER_TENANT)),
+            telecloud_connections: Arc::new(Semaphore::new(TELECLOUD_CONNECTIONS_PER_TENANT)),
         }
     }
 
@@ -87,6 +98,7 @@ impl TenantState {
             secrets: Arc::clone(&state.secrets),
             known: Arc::clone(&state.known),
             connections: Arc::clone(&self.connections),
+            telecloud: self.telecloud.clone(),
         };
         self.modules.values().map(settings).collect()
     }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use super::engine::{Engine, EngineError, Inspection, Permit};
+use super::telecloud::Telecloud;
 use crate::domain::handling::Handling;
 use crate::domain::limits::Limits;
 use crate::domain::module::{Digest, ModuleStatus};
@@ -64,6 +65,8 @@ pub struct Settings {
     pub known: Arc<Known>,
     /// Permits for connections to carriers, which all of its tenant's calls share.
     pub connections: Arc<Semaphore>,
+    /// How TeleCloud's API is reached, if its tenant has set that.
+    pub telecloud: Option<Arc<Telecloud>>,
 }
 
 /// A module as it serves now.

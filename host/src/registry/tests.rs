@@ -1,5 +1,6 @@
 mod access;
 mod changes;
+mod telecloud;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -17,12 +17,14 @@ use crate::domain::call::{CallId, Outcome};
 use crate::domain::event::Document;
 use crate::domain::name::{ConfigKey, ModuleName, ModulePath, SecretName, TenantName};
 use crate::domain::secret::Secret;
+use crate::domain::telecloud::UrlTemplate;
 use crate::domain::tenant::Scope;
 use crate::journal::{Journal, NewCall};
 use crate::registry::access::{NewToken, Principal};
 use crate::registry::admin_token::AdminToken;
 use crate::registry::fake::FakeEngine;
 use crate::registry::modules::ModuleSettings;
+use crate::registry::telecloud::NewTelecloud;
 use crate::registry::versions::Which;
 use crate::registry::{Registry, Table};
 use crate::storage::Durability;
@@ -61,7 +63,7 @@ impl World {
     }
 
     /// Tenants `acme` and `other`; acme has a module `sim` with versions 1 and 2, the first of them active, a setting, a
-    /// secret, a grant, a key, a token, and a call on record.
+    /// secret, a grant, a key, a token, access to TeleCloud's API, and a call on record.
     pub(crate) async fn on(stores: Stores) -> Self {
         let vault = Arc::new(Vault::new(&[7; 32]));
         let given = Secret::new(ADMIN.to_owned());
@@ -104,6 +106,16 @@ impl World {
             .add_key(&acme, "reseller".to_owned(), &key)
             .await
             .expect("added");
+        let telecloud = NewTelecloud {
+            url: UrlTemplate::default(),
+            api_id_key: "7".to_owned(),
+            api_key: Secret::new("canary-telecloud-key".to_owned()),
+            private_network: false,
+        };
+        registry
+            .put_telecloud(&acme, telecloud, &Principal::PlatformAdmin)
+            .await
+            .expect("set");
         let call = record(&journal, &sim).await;
         let mut world = Self {
             router: crate::api::router(Arc::clone(&registry), journal, UPLOAD_BYTES),

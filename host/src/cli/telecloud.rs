@@ -1,0 +1,103 @@
+//! `patchbay telecloud`
+
+use std::io::{self, Write};
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::Session;
+use super::client::read;
+use super::failure::Failure;
+use super::input::ValueSource;
+use super::printer::{fields, time};
+use crate::domain::name::TenantName;
+use crate::domain::telecloud::{TelecloudAccess, UrlTemplate};
+
+pub(super) const EXAMPLES: &str = "Examples:
+  pass telecloud/api-key | patchbay telecloud set acme --api-id-key 1234
+  patchbay telecloud set acme --api-id-key 1234 --from-file key.txt \\
+      --api-url 'https://api.telecloud.app/{format}/{Service}/{Action}'
+  patchbay telecloud show acme
+
+By this, pending orders are finished at TeleCloud, usage is reported there, and modules are registered.";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Set how TeleCloud's API is reached, the key from standard input unless stated
+    Set {
+        /// The tenant's name
+        tenant: TenantName,
+        /// API_ID_KEY of each call: whose key it is
+        #[arg(long, value_name = "ID")]
+        api_id_key: String,
+        /// What the URL of each call is made by; it has {Service} and {Action} in it
+        #[arg(long, value_name = "TEMPLATE", default_value_t)]
+        api_url: UrlTemplate,
+        /// The API is on a private network, and meant to be; takes the platform admin's token
+        #[arg(long)]
+        private_network: bool,
+        #[command(flatten)]
+        value: ValueSource,
+    },
+    /// Show how TeleCloud's API is reached, without the key
+    Show {
+        /// The tenant's name
+        tenant: TenantName,
+    },
+    /// Forget how TeleCloud's API is reached, and the key
+    Unset {
+        /// The tenant's name
+        tenant: TenantName,
+    },
+}
+
+pub(super) async fn run(command: Command, session: &mut Session<'_>) -> Result<(), Failure> {
+    match command {
+        Command::Set {
+            tenant,
+            api_id_key,
+            api_url,
+            private_network,
+            value,
+        } => {
+            let body = json!({
+                "url": api_url,
+                "api_id_key": api_id_key,
+                "api_key": value.read(session)?,
+                "private_network": private_network,
+            });
+            let set = session
+                .client
+                .put(&["tenants", tenant.as_str(), "telecloud"], &body)
+                .await?;
+            let access: TelecloudAccess = read(&set)?;
+            let line = format!("set; calls to TeleCloud go to {}", access.url);
+            session.printer.done(&set, &line)
+        }
+        Command::Show { tenant } => {
+            let found = session.client.get(&["tenants", tenant.as_str(), "telecloud"]).await?;
+            session.printer.show(&found, |out| Ok(show(out, read(&found)?)?))
+        }
+        Command::Unset { tenant } => {
+            session
+                .client
+                .delete(&["tenants", tenant.as_str(), "telecloud"])
+                .await?;
+            session.printer.gone("not set any more")
+        }
+    }
+}
+
+fn show(out: &mut dyn Write, access: TelecloudAccess) -> io::Result<()> {
+    let rows = [
+        ("url", access.url.to_string()),
+        ("api id key", access.api_id_key),
+        ("api key", "set; it is never shown".to_owned()),
+        (
+            "private network",
+            if access.private_network { "yes" } else { "no" }.to_owned(),
+        ),
+        ("set", time(access.set)),
+    ];
+    fields(out, &rows)
+}
