@@ -2,6 +2,7 @@
 //!
 //! Nothing here decides what a task's end means.
 
+mod telecloud;
 mod witness;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use self::telecloud::{NotTold, tell};
 pub use self::witness::Witness;
 use crate::domain::call::CallId;
 use crate::domain::name::SecretName;

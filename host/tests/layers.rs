@@ -19,7 +19,15 @@ const AREAS: [(&str, &[&str]); 16] = [
     ),
     (
         "runner",
-        &["domain", "storage", "egress", "sandbox", "journal", "registry"],
+        &[
+            "domain",
+            "storage",
+            "telecloud",
+            "egress",
+            "sandbox",
+            "journal",
+            "registry",
+        ],
     ),
     (
         "gateway",

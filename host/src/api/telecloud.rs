@@ -69,7 +69,7 @@ pub(super) async fn put(
 #[utoipa::path(get, path = "", tag = "telecloud",
     responses((status = 200, description = "How it is reached", body = TelecloudAccess)))]
 pub(super) async fn get(at: TenantAccess<Access>, State(api): State<Api>) -> Result<Json<TelecloudAccess>, Problem> {
-    Ok(Json(api.registry.telecloud(&at.tenant)?))
+    Ok(Json(api.registry.telecloud(&at.tenant)?.access.clone()))
 }
 
 /// Forget how TeleCloud's API is reached

@@ -88,7 +88,7 @@ impl Registry {
         state.keys = read_all(&documents.keys)?;
         state.tokens = read_all(&documents.tokens)?;
         if let Some(sealed) = documents.telecloud {
-            state.telecloud = self.read_telecloud(&name, &sealed, &state.telecloud_connections)?;
+            state.telecloud = self.read_telecloud(&name, &sealed, state.telecloud_connections())?;
         }
         for (module, documents) in documents.modules {
             let path = ModulePath {

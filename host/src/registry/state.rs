@@ -28,7 +28,7 @@ pub(super) struct TenantState {
     /// Permits for connections to carriers, for all of the tenant's calls together.
     connections: Arc<Semaphore>,
     /// Permits for connections to TeleCloud.
-    pub(super) telecloud_connections: Arc<Semaphore>,
+    telecloud_connections: Arc<Semaphore>,
 }
 
 /// Connections to carriers that one tenant's calls may have open at once. Carriers allow their customers tens.
@@ -64,6 +64,10 @@ impl TenantState {
             connections: Arc::new(Semaphore::new(CONNECTIONS_PER_TENANT)),
             telecloud_connections: Arc::new(Semaphore::new(TELECLOUD_CONNECTIONS_PER_TENANT)),
         }
+    }
+
+    pub(super) fn telecloud_connections(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.telecloud_connections)
     }
 
     pub(super) fn path(&self, module: &ModuleName) -> ModulePath {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Uri;
 use jiff::Timestamp;
@@ -28,7 +29,7 @@ const KEY: &str = "telecloud-api-key";
 
 /// From the look-up to the last byte of the answer. TeleCloud may call a module from within its own answer, which has
 /// twenty seconds for that by default.
-const TIMEOUT_MS: u64 = 30_000;
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What is to be set.
 #[derive(Debug, Clone)]
@@ -75,11 +76,11 @@ struct Opened {
 }
 
 impl Telecloud {
-    fn prepare(
-        access: TelecloudAccess,
-        api_key: Secret,
-        connections: &Arc<Semaphore>,
-    ) -> Result<Arc<Self>, RegistryError> {
+    /// Makes everything ready that a call needs.
+    ///
+    /// # Errors
+    /// When the URL leads nowhere, or where the key must not go.
+    pub fn new(access: TelecloudAccess, api_key: Secret, connections: Arc<Semaphore>) -> Result<Self, RegistryError> {
         let invalid = |why: String| RegistryError::Invalid {
             field: "url".to_owned(),
             why,
@@ -105,21 +106,21 @@ impl Telecloud {
             actions: BTreeSet::new(),
             secrets: BTreeSet::from([secret.clone()]),
             requests: None,
-            timeout_ms: TIMEOUT_MS,
+            timeout_ms: TIMEOUT.as_secs() * 1_000,
             read_only: false,
             private_network: access.private_network,
         };
         let policy = Policy::compile(vec![grant]).map_err(|error| invalid(format!("leads nowhere: {}", error.why)))?;
         let placeholder = secrets::placeholder(&secret);
         let secrets = BTreeMap::from([(secret, api_key)]);
-        Ok(Arc::new(Self {
+        Ok(Self {
             access,
             placeholder,
             policy: Arc::new(policy),
             known: Arc::new(Known::new(&secrets)),
             secrets: Arc::new(secrets),
-            connections: Arc::clone(connections),
-        }))
+            connections,
+        })
     }
 }
 
@@ -129,15 +130,13 @@ fn named<T, E: std::fmt::Display>(parsed: Result<T, E>) -> T {
 }
 
 impl Registry {
-    /// How a tenant reaches TeleCloud's API, without the key.
+    /// How a tenant reaches TeleCloud's API, ready for calls.
     ///
     /// # Errors
     /// When there is no such tenant, or it is not set.
-    pub fn telecloud(&self, tenant: &TenantName) -> Result<TelecloudAccess, RegistryError> {
-        let state = self.state(tenant)?;
-        let telecloud = state.telecloud.as_ref();
-        let telecloud = telecloud.ok_or_else(|| RegistryError::NoTelecloud(tenant.clone()))?;
-        Ok(telecloud.access.clone())
+    pub fn telecloud(&self, tenant: &TenantName) -> Result<Arc<Telecloud>, RegistryError> {
+        let telecloud = self.state(tenant)?.telecloud.clone();
+        telecloud.ok_or_else(|| RegistryError::NoTelecloud(tenant.clone()))
     }
 
     /// Sets how a tenant reaches TeleCloud's API. A tenant may keep a private network while the URL stays, and cannot
@@ -172,13 +171,13 @@ impl Registry {
             set: Timestamp::now(),
         };
         let sealed = self.seal_telecloud(tenant, &access, &new.api_key)?;
-        let prepared = Telecloud::prepare(access.clone(), new.api_key, &change.state.telecloud_connections)?;
+        let prepared = Telecloud::new(access.clone(), new.api_key, change.state.telecloud_connections())?;
         let place = paths::telecloud(tenant);
         self.stores
             .documents
             .put(&place, sealed.into(), Expect::Anything)
             .await?;
-        change.state.telecloud = Some(prepared);
+        change.state.telecloud = Some(Arc::new(prepared));
         self.commit(change.state);
         Ok((access, written))
     }
@@ -202,7 +201,7 @@ impl Registry {
         &self,
         tenant: &TenantName,
         sealed: &[u8],
-        connections: &Arc<Semaphore>,
+        connections: Arc<Semaphore>,
     ) -> Result<Option<Arc<Telecloud>>, RegistryError> {
         let place = paths::telecloud(tenant);
         let opened = self.vault.open_sealed(&place, sealed);
@@ -211,8 +210,8 @@ impl Registry {
             source,
         })?;
         let Opened { access, api_key } = paths::decode(&place, opened.expose().as_bytes())?;
-        match Telecloud::prepare(access, api_key, connections) {
-            Ok(telecloud) => Ok(Some(telecloud)),
+        match Telecloud::new(access, api_key, connections) {
+            Ok(telecloud) => Ok(Some(Arc::new(telecloud))),
             Err(error) => {
                 tracing::error!(%tenant, %error, "the stored access to TeleCloud's API is not valid any more; set it again");
                 Ok(None)
