@@ -4,5 +4,6 @@
 
 pub mod carrier;
 pub mod gateway;
+mod peer;
 pub mod scenarios;
 pub mod telecloud;

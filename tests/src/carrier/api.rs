@@ -12,9 +12,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::behaviour::Reply;
 use super::book::{Book, Change, Line, LineStatus, Order, Port, PortStatus, take};
-use super::lock;
+use crate::peer::{Reply, lock};
 
 type Books = State<Arc<Mutex<Book>>>;
 

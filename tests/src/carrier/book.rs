@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::shared::Settled;
+use super::requests::Settled;
 
 /// What each top-up adds, in cents.
 const TOP_UP_CENTS: u32 = 800;

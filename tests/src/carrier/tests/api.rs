@@ -1,11 +1,14 @@
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::Request;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{activate, activated, ask, carrier, client, error, new_line, port_in, status_and_json};
+use crate::carrier::requests::Carrier;
 use crate::carrier::{Change, FakeCarrier, Line, LineStatus, Numbers, TOKEN};
+use crate::peer::{Party, lock};
 
 #[tokio::test]
 async fn activations_count_up_from_the_first_numbers() {
@@ -110,28 +113,29 @@ async fn the_same_idempotency_key_has_one_effect_and_one_answer() {
 /// Holds the turn that each request has to take, so that both are certain to be there before either has had its effect.
 #[tokio::test]
 async fn equal_requests_at_once_have_one_effect() {
-    let carrier = carrier().await;
-    let turn = carrier.shared.turn.lock().await;
+    let carrier = Arc::new(Carrier::new(TOKEN));
+    let turn = carrier.turn.lock().await;
     let posts = [(), ()].map(|()| {
-        let shared = Arc::clone(&carrier.shared);
+        let carrier = Arc::clone(&carrier);
+        let body = Bytes::from(new_line().to_string());
         let asked = Request::post("/v1/activations")
             .header("authorization", format!("Bearer {TOKEN}"))
             .header("content-type", "application/json")
             .header("idempotency-key", "one");
-        let (parts, body) = asked
-            .body(new_line().to_string().into())
-            .expect("a request")
-            .into_parts();
-        tokio::spawn(async move { shared.act(&shared.read(&parts, body), parts).await })
+        let (parts, ()) = asked.body(()).expect("a request").into_parts();
+        tokio::spawn(async move {
+            let mut received = carrier.read(&parts, &body);
+            carrier.act(&mut received, parts, body).await
+        })
     });
     // Lets each of them run as far as it can: there is one thread.
     tokio::task::yield_now().await;
-    assert_eq!(carrier.history(), [], "neither acts out of turn");
+    assert_eq!(lock(&carrier.book).history, [], "neither acts out of turn");
     drop(turn);
     for post in posts {
         assert_eq!(post.await.expect("no panic").status.as_u16(), 201);
     }
-    assert_eq!(carrier.history().len(), 1);
+    assert_eq!(lock(&carrier.book).history.len(), 1);
 }
 
 #[tokio::test]

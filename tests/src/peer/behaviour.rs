@@ -1,11 +1,10 @@
-//! What a carrier may do to a request. Nothing here performs it.
+//! What may be done to a request. Nothing here performs it.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use serde_json::json;
 use tokio::sync::watch;
 
 /// How one request is treated: whether it has its effect, what is waited for, and how the answer gets out.
@@ -30,7 +29,7 @@ pub(super) enum Wait {
 pub enum Delivery {
     /// As it should.
     Whole,
-    /// Never. The connection stays open until the client gives up or the carrier stops.
+    /// Never. The connection stays open until the client gives up or the party stops.
     Never,
     /// The connection is closed without a byte.
     Closed,
@@ -64,12 +63,6 @@ impl Behaviour {
             instead: Some(reply),
             ..Self::normal()
         }
-    }
-
-    /// Has no effect, and answers with an error in the carrier's own form.
-    #[must_use]
-    pub fn reject(status: StatusCode, code: &str, message: &str) -> Self {
-        Self::answer(Reply::error(status, code, message))
     }
 
     /// Answers only after this time. The effect does not wait.
@@ -116,9 +109,9 @@ impl Gate {
 /// An answer.
 #[derive(Debug, Clone)]
 pub struct Reply {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Reply {
@@ -144,13 +137,6 @@ impl Reply {
     pub fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
         self.headers.append(name, HeaderValue::from_static(value));
         self
-    }
-
-    /// An error in the carrier's own form.
-    #[must_use]
-    pub fn error(status: StatusCode, code: &str, message: &str) -> Self {
-        let body = json!({"error": {"code": code, "message": message}});
-        Self::new(status, "application/json", body.to_string())
     }
 
     /// A redirection that asks for the same method at another place.

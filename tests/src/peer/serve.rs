@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
+use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
+use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -19,8 +21,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::behaviour::{Behaviour, Delivery, Reply, Wait};
-use super::lock;
-use super::shared::Shared;
+use super::{Party, Shared, lock};
 
 /// Largest request that is read. The gateway lets no larger one out, whatever a module's limits.
 const REQUEST_BYTES_MAX: usize = 16 << 20;
@@ -29,7 +30,7 @@ const REQUEST_BYTES_MAX: usize = 16 << 20;
 const FLOOD_CHUNK: usize = 64 << 10;
 
 /// Accepts connections until it is told to stop, then closes the listener and every connection.
-pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stop: oneshot::Receiver<()>) {
+pub(super) async fn accept<P: Party>(listener: TcpListener, shared: Arc<Shared<P>>, mut stop: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -40,7 +41,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stop:
                 // An error is about one client that went away before it was accepted.
                 let Ok((stream, _)) = accepted else { continue };
                 *lock(&shared.connections) += 1;
-                if !lock(&shared.orders).hangs_up() {
+                if !lock(&shared.instructions).hangs_up() {
                     connections.spawn(serve(stream, Arc::clone(&shared)));
                 }
             }
@@ -51,7 +52,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stop:
 }
 
 /// Serves one connection. Whatever ends it is what the test wanted, or the client's own doing.
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+async fn serve<P: Party>(stream: TcpStream, shared: Arc<Shared<P>>) {
     let mut io = TokioIo::new(stream);
     let taken_over = Mutex::new(None);
     let service = service_fn(async |request| {
@@ -75,21 +76,13 @@ struct GaveUp;
 
 /// Receives one request, lets it have its effect and gives hyper the answer, or else says what to do with the bare
 /// connection, if anything.
-async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<Body>, Option<Bare>> {
+async fn answer<P: Party>(shared: &Arc<Shared<P>>, request: Request<Incoming>) -> Result<Response<Body>, Option<Bare>> {
     let (parts, body) = request.into_parts();
     // A body that breaks off is no request.
     let body = to_bytes(Body::new(body), REQUEST_BYTES_MAX).await.map_err(|_| None)?;
-    let request = shared.read(&parts, body);
-    let Behaviour {
-        instead,
-        wait,
-        delivery,
-    } = lock(&shared.orders).behaviour(&request.path);
-    let reply = match instead {
-        Some(reply) => reply,
-        None => shared.act(&request, parts).await,
-    };
-    shared.saw(request);
+    // A task of its own: a client that goes away now does not undo what it has asked for.
+    let effect = tokio::spawn(take_effect(Arc::clone(shared), parts, body));
+    let (reply, wait, delivery) = effect.await.map_err(|_| None)?;
     match wait {
         Wait::Nothing => {}
         Wait::Time(time) => tokio::time::sleep(time).await,
@@ -113,6 +106,26 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<
             )))
         }
     }
+}
+
+/// What one request does, up to its answer.
+async fn take_effect<P: Party>(shared: Arc<Shared<P>>, parts: Parts, body: Bytes) -> (Reply, Wait, Delivery) {
+    let mut received = shared.party.read(&parts, &body);
+    let Behaviour {
+        instead,
+        wait,
+        delivery,
+    } = lock(&shared.instructions).behaviour(P::place(&received));
+    let reply = match instead {
+        Some(reply) => {
+            shared.party.answered_instead(&received, &reply);
+            reply
+        }
+        None => shared.party.act(&mut received, parts, body).await,
+    };
+    lock(&shared.received).push(received);
+    shared.seen.send_modify(|seen| *seen += 1);
+    (reply, wait, delivery)
 }
 
 /// What is done with a connection that hyper has let go of. It ends with it.
