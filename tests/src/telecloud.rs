@@ -1,18 +1,27 @@
-//! A TeleCloud that posts orders in every way the real one might.
+//! TeleCloud, from both of its sides: it posts orders in every way the real one might, and it has an API.
 
+mod api;
 mod encoding;
 mod scenario;
 
 use std::collections::BTreeMap;
 
 use anyhow::Context;
+use futures_util::future::try_join_all;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
 use reqwest::{Body, Client, RequestBuilder};
 use tokio_rustls::rustls::crypto::ring;
 
+pub use api::{
+    API_ID_KEY, API_KEY, Component, FakeTelecloud, Module, Notation, Order, Outcome, ProductGroup, ReceivedCall,
+    Refund, ServiceStatus, Units,
+};
 pub use encoding::Encoding;
+pub use http::StatusCode;
 pub use scenario::{Scenario, Then, scenarios};
+
+pub use crate::peer::{Behaviour, Delivery, Gate, Reply};
 
 /// What a request has, under flat names with PHP's brackets: `Customer[first_name]`.
 pub type Fields = BTreeMap<String, String>;
@@ -45,6 +54,21 @@ pub fn client() -> anyhow::Result<Client> {
 pub async fn post(client: &Client, url: &str, encoding: Encoding, fields: &Fields) -> anyhow::Result<Posted> {
     let (content_type, body) = encoding.encode(fields);
     post_body(client, url, content_type, body).await
+}
+
+/// Posts the same order `times` times at once.
+///
+/// # Errors
+/// As [`post`], of any of them.
+pub async fn post_at_once(
+    client: &Client,
+    url: &str,
+    encoding: Encoding,
+    fields: &Fields,
+    times: usize,
+) -> anyhow::Result<Vec<Posted>> {
+    let posts = (0..times).map(|_| post(client, url, encoding, fields));
+    try_join_all(posts).await
 }
 
 /// Posts any bytes under any content type.

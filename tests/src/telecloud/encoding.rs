@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::Fields;
 
-const FORM: &str = "application/x-www-form-urlencoded";
+/// The content type of a form.
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 const BOUNDARY: &str = "------------------------d74496d66958873e";
 
 /// How a request is encoded.
@@ -189,7 +190,7 @@ fn xml(name: &str, value: &Value) -> String {
 }
 
 /// White space as references, because parsers change it in attributes and line ends everywhere.
-fn xml_text(text: &str) -> String {
+pub(super) fn xml_text(text: &str) -> String {
     let mut out = String::new();
     for character in text.chars() {
         match character {

@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -8,6 +9,7 @@ use patchbay::domain::secret::Secret;
 use patchbay::telecloud::decode::{DecodeLimits, Kind, Received, Request, decode};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
+use tokio::sync::Barrier;
 
 use super::*;
 
@@ -136,6 +138,32 @@ async fn it_posts_what_it_says_and_reports_what_comes_back() {
     assert_eq!(post_empty(&client, &url).await.expect("an answer"), said("POST None "));
     assert_eq!(get(&client, &url).await.expect("an answer"), said("GET None "));
     assert_eq!(head(&client, &url).await.expect("an answer"), said(""));
+    server.abort();
+}
+
+#[tokio::test]
+async fn an_order_may_be_posted_many_times_at_once() {
+    const TIMES: usize = 5;
+    // Nobody is answered before everybody is there.
+    let everybody = Arc::new(Barrier::new(TIMES));
+    let meet = move |body: String| async move {
+        everybody.wait().await;
+        body
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/", listener.local_addr().expect("its address"));
+    let server = tokio::spawn(async move { axum::serve(listener, Router::new().fallback(meet)).await });
+    let client = client().expect("a client");
+    let fields: Fields = [("VAR1".to_owned(), "x".to_owned())].into();
+
+    let answers = post_at_once(&client, &url, Encoding::Form, &fields, TIMES).await;
+
+    let bodies: Vec<_> = answers
+        .expect("answers")
+        .into_iter()
+        .map(|posted| posted.body)
+        .collect();
+    assert_eq!(bodies, ["VAR1=x"; TIMES]);
     server.abort();
 }
 
