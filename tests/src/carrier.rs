@@ -17,12 +17,16 @@
 //! # }
 //! ```
 
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::MutexGuard;
 
+use anyhow::Context;
+
 mod api;
 mod book;
+mod operation;
 mod requests;
 mod script;
 
@@ -36,7 +40,8 @@ pub use requests::Received;
 pub use script::{Script, script_for};
 
 use crate::peer::{Peer, lock};
-use book::Book;
+use crate::telecloud::{Posted, client, post_body};
+use book::{Book, Effect, Usage};
 use requests::Carrier;
 
 /// The token that [`FakeCarrier::start`] asks for.
@@ -138,7 +143,44 @@ impl FakeCarrier {
 
     /// Finally rejects a port-in. False if there is no such port under way.
     pub fn reject_port(&self, activation_id: &str, reason: &str) -> bool {
-        self.book().reject_port(activation_id, reason)
+        self.book().reject_port(activation_id, reason, false)
+    }
+
+    /// Rejects a port-in until it is corrected. False if there is no such port under way.
+    pub fn reject_port_correctably(&self, activation_id: &str, reason: &str) -> bool {
+        self.book().reject_port(activation_id, reason, true)
+    }
+
+    /// Calls back about a port-in: posts what the API tells of it now to this URL, and gives the answer.
+    ///
+    /// # Errors
+    /// When there is no such port-in, or no whole answer.
+    pub async fn call_back(&self, url: &str, activation_id: &str) -> anyhow::Result<Posted> {
+        let port = self.book().port(activation_id).map(Port::document);
+        let port = port.with_context(|| format!("no port-in {activation_id}"))?;
+        post_body(&client()?, url, Some("application/json"), port.to_string()).await
+    }
+
+    /// Sets what has been used of a line, of one bucket (such as `DATA`) and kind (such as `recurring`). The texts go out as
+    /// they are: a carrier may write what it likes.
+    pub fn set_usage(&self, line: &str, bucket: &str, kind: &str, used: &str, unit: &str) {
+        self.book().set_usage(Usage {
+            line: line.to_owned(),
+            kind: kind.to_owned(),
+            bucket: bucket.to_owned(),
+            used: used.to_owned(),
+            unit: unit.to_owned(),
+        });
+    }
+
+    /// Sets how many entries a listing gives at once, at least one.
+    pub fn set_page_size(&self, entries: usize) {
+        self.book().page_size = entries.max(1);
+    }
+
+    /// Says whether a repeated idempotency key is answered from memory, as it is at first, or has its effect again.
+    pub fn set_idempotent(&self, idempotent: bool) {
+        self.book().acts_on_repeats = !idempotent;
     }
 
     // What it has seen and done.
@@ -183,6 +225,32 @@ impl FakeCarrier {
     #[must_use]
     pub fn history(&self) -> Vec<(String, Change)> {
         self.book().history.clone()
+    }
+
+    /// How many changes requests have made under each idempotency key.
+    #[must_use]
+    pub fn effects_by_key(&self) -> HashMap<String, usize> {
+        self.count_effects(|effect| effect.key.as_ref())
+    }
+
+    /// How many changes requests have made to the lines of each reference.
+    #[must_use]
+    pub fn effects_by_reference(&self) -> HashMap<String, usize> {
+        self.count_effects(|effect| effect.reference.as_ref())
+    }
+
+    /// How many changes requests have made to the lines of each ICCID. A swap counts for the new one.
+    #[must_use]
+    pub fn effects_by_iccid(&self) -> HashMap<String, usize> {
+        self.count_effects(|effect| Some(&effect.iccid))
+    }
+
+    fn count_effects(&self, of: impl Fn(&Effect) -> Option<&String>) -> HashMap<String, usize> {
+        let mut counts = HashMap::new();
+        for name in self.book().effects.iter().filter_map(of) {
+            *counts.entry(name.clone()).or_default() += 1;
+        }
+        counts
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {

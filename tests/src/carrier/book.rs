@@ -1,112 +1,21 @@
-//! What the carrier knows: lines, ports, and every change. Nothing here knows that HTTP exists.
+//! What the carrier knows: lines, ports, usage, and every change. Nothing here knows that HTTP exists.
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::requests::Settled;
+use super::operation::Settled;
 
-/// What each top-up adds, in cents.
-const TOP_UP_CENTS: u32 = 800;
+mod line;
+mod port;
 
-/// Whether a line works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum LineStatus {
-    /// It does.
-    Active,
-    /// Not for now.
-    Suspended,
-    /// Never again; the API no longer finds it.
-    #[serde(skip_deserializing)]
-    Cancelled,
-}
+pub use line::{Line, LineStatus};
+pub use port::{Port, PortStatus};
 
-/// A line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// Unique.
-    pub activation_id: String,
-    /// The carrier's own id. A ported line may go by its number alone.
-    pub subscriber_id: Option<String>,
-    /// Its number, digits only.
-    pub mdn: String,
-    /// What the one who ordered it calls it.
-    pub reference: Option<String>,
-    /// Plan code.
-    pub plan: String,
-    /// Device.
-    pub imei: String,
-    /// SIM.
-    pub iccid: String,
-    /// Whether it works.
-    pub status: LineStatus,
-    /// Prepaid money.
-    pub balance_cents: u32,
-}
+/// Entries of a listing that come at once, if the test does not say otherwise.
+const PAGE_SIZE: usize = 100;
 
-impl Line {
-    /// A working line as [`FakeCarrier::put_line`](super::FakeCarrier::put_line) may want one. Its ids come before the
-    /// first that the carrier gives out.
-    #[must_use]
-    pub fn active(reference: &str) -> Self {
-        Self {
-            activation_id: "A-1000".to_owned(),
-            subscriber_id: Some("S-2000".to_owned()),
-            mdn: "2025550142".to_owned(),
-            reference: Some(reference.to_owned()),
-            plan: "VZW-15GB-UNLTT".to_owned(),
-            imei: "356938035643809".to_owned(),
-            iccid: "8901260000000000014".to_owned(),
-            status: LineStatus::Active,
-            balance_cents: 0,
-        }
-    }
-
-    /// The same line, suspended.
-    #[must_use]
-    pub fn suspended(self) -> Self {
-        Self {
-            status: LineStatus::Suspended,
-            ..self
-        }
-    }
-
-    /// As an amount of money is written: `8.00`.
-    pub(super) fn balance(&self) -> String {
-        format!("{}.{:02}", self.balance_cents / 100, self.balance_cents % 100)
-    }
-
-    pub(super) fn top_up(&mut self) {
-        self.balance_cents += TOP_UP_CENTS;
-    }
-
-    fn is(&self, name: &str) -> bool {
-        self.mdn == name || self.subscriber_id.as_deref() == Some(name) || self.reference.as_deref() == Some(name)
-    }
-}
-
-/// How a port-in stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PortStatus {
-    /// The other carrier has been asked.
-    Submitted,
-    /// The number works here.
-    Completed,
-    /// It never will, for this reason.
-    Rejected(String),
-}
-
-/// A port-in: a line to be, under a number that another carrier has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Port {
-    /// The line once the port is completed. Its number is the one to be ported.
-    pub line: Line,
-    /// How it stands.
-    pub status: PortStatus,
-}
-
-/// One effect.
+/// One change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// A new line.
@@ -117,8 +26,14 @@ pub enum Change {
     PortCompleted,
     /// A port-in was finally refused.
     PortRejected,
+    /// A port-in was refused until it is corrected.
+    PortReturned,
+    /// A port-in was corrected, and submitted again.
+    PortCorrected,
     /// Suspended.
     Suspended,
+    /// Suspended as before, but for this reason now.
+    SuspendedFor(Option<String>),
     /// Active again.
     Restored,
     /// Another SIM: this ICCID.
@@ -165,33 +80,92 @@ pub(super) struct Order {
     pub(super) iccid: String,
 }
 
+/// The idempotency key that a request came with, if any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key(pub(super) Option<String>);
+
+/// A change that a request has made: under which key, and to which line.
+#[derive(Debug)]
+pub(super) struct Effect {
+    pub(super) key: Option<String>,
+    pub(super) reference: Option<String>,
+    pub(super) iccid: String,
+}
+
+/// What has been used of a line, of one bucket and kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Usage {
+    pub(super) line: String,
+    pub(super) kind: String,
+    pub(super) bucket: String,
+    pub(super) used: String,
+    pub(super) unit: String,
+}
+
 /// Everything that the carrier knows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Book {
     pub(super) numbers: Numbers,
     pub(super) lines: Vec<Line>,
     pub(super) ports: Vec<Port>,
+    pub(super) usage: Vec<Usage>,
+    /// Every change, with the activation id of its line.
     pub(super) history: Vec<(String, Change)>,
+    /// Those of the changes that requests have made.
+    pub(super) effects: Vec<Effect>,
     /// What was answered under each idempotency key.
     pub(super) settled: HashMap<String, Settled>,
+    /// A key that was used before has an effect again.
+    pub(super) acts_on_repeats: bool,
+    pub(super) page_size: usize,
+}
+
+impl Default for Book {
+    fn default() -> Self {
+        Self {
+            numbers: Numbers::default(),
+            lines: Vec::new(),
+            ports: Vec::new(),
+            usage: Vec::new(),
+            history: Vec::new(),
+            effects: Vec::new(),
+            settled: HashMap::new(),
+            acts_on_repeats: false,
+            page_size: PAGE_SIZE,
+        }
+    }
 }
 
 impl Book {
-    pub(super) fn activate(&mut self, order: Order) -> &Line {
+    pub(super) fn activate(&mut self, key: Key, order: Order) -> &Line {
         let mdn = take(&mut self.numbers.mdn).to_string();
         let mut line = self.line_of(order, mdn);
         line.subscriber_id = Some(format!("S-{}", take(&mut self.numbers.subscriber)));
-        self.changed(&line.activation_id, Change::Activated);
+        self.effected(key, &line, Change::Activated);
         self.lines.push_mut(line)
     }
 
-    pub(super) fn submit_port(&mut self, order: Order, number: String) -> &Port {
+    pub(super) fn submit_port(&mut self, key: Key, order: Order, number: String) -> &Port {
         let line = self.line_of(order, number);
-        self.changed(&line.activation_id, Change::PortSubmitted);
+        self.effected(key, &line, Change::PortSubmitted);
         self.ports.push_mut(Port {
             line,
             status: PortStatus::Submitted,
         })
+    }
+
+    /// Submits a port again under a number that may be another. `None` if it was not rejected so that it can be.
+    pub(super) fn correct_port(&mut self, key: Key, activation_id: &str, number: String) -> Option<&Port> {
+        let position = self.ports.iter().position(|port| {
+            let Port { line, .. } = port;
+            line.activation_id == activation_id && port.is_correctable()
+        })?;
+        let port = &mut self.ports[position];
+        port.line.mdn = number;
+        port.status = PortStatus::Submitted;
+        let line = port.line.clone();
+        self.effected(key, &line, Change::PortCorrected);
+        Some(&self.ports[position])
     }
 
     pub(super) fn complete_port(&mut self, activation_id: &str, subscriber_id: Option<&str>) -> bool {
@@ -206,13 +180,23 @@ impl Book {
         true
     }
 
-    pub(super) fn reject_port(&mut self, activation_id: &str, reason: &str) -> bool {
+    pub(super) fn reject_port(&mut self, activation_id: &str, reason: &str, correctable: bool) -> bool {
         let Some(port) = self.submitted(activation_id) else {
             return false;
         };
-        port.status = PortStatus::Rejected(reason.to_owned());
-        self.changed(activation_id, Change::PortRejected);
+        let reason = reason.to_owned();
+        port.status = PortStatus::Rejected { reason, correctable };
+        let change = if correctable {
+            Change::PortReturned
+        } else {
+            Change::PortRejected
+        };
+        self.changed(activation_id, change);
         true
+    }
+
+    pub(super) fn port(&self, activation_id: &str) -> Option<&Port> {
+        self.ports.iter().find(|port| port.line.activation_id == activation_id)
     }
 
     /// The newest line of this name that still exists.
@@ -227,11 +211,42 @@ impl Book {
     }
 
     pub(super) fn put_line(&mut self, line: Line) {
-        self.lines.retain(|other| other.activation_id != line.activation_id);
-        self.lines.push(line);
+        let same = |other: &&mut Line| other.activation_id == line.activation_id;
+        match self.lines.iter_mut().find(same) {
+            Some(known) => *known = line,
+            None => self.lines.push(line),
+        }
     }
 
-    pub(super) fn changed(&mut self, activation_id: &str, change: Change) {
+    /// Replaces what is known of the same line, bucket and kind.
+    pub(super) fn set_usage(&mut self, usage: Usage) {
+        let same =
+            |other: &&mut Usage| (&other.line, &other.bucket, &other.kind) == (&usage.line, &usage.bucket, &usage.kind);
+        match self.usage.iter_mut().find(same) {
+            Some(known) => *known = usage,
+            None => self.usage.push(usage),
+        }
+    }
+
+    /// Remembers an answer under its key. A refusal does not take the place of a success: what was done stays done.
+    pub(super) fn settle(&mut self, key: &str, settled: Settled) {
+        let earlier = self.settled.get(key);
+        if settled.reply.status.is_success() || earlier.is_none_or(|earlier| !earlier.reply.status.is_success()) {
+            self.settled.insert(key.to_owned(), settled);
+        }
+    }
+
+    /// Writes down what a request has done to this line, which it leaves as it is here.
+    pub(super) fn effected(&mut self, Key(key): Key, line: &Line, change: Change) {
+        self.effects.push(Effect {
+            key,
+            reference: line.reference.clone(),
+            iccid: line.iccid.clone(),
+        });
+        self.changed(&line.activation_id, change);
+    }
+
+    fn changed(&mut self, activation_id: &str, change: Change) {
         self.history.push((activation_id.to_owned(), change));
     }
 
@@ -245,6 +260,7 @@ impl Book {
             imei: order.imei,
             iccid: order.iccid,
             status: LineStatus::Active,
+            suspended_for: None,
             balance_cents: 0,
         }
     }

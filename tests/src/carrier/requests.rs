@@ -7,12 +7,13 @@ use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::api;
 use super::book::Book;
+use super::operation::{Operation, Settled};
 use crate::peer::{Behaviour, Party, Reply, lock};
 
 /// A request as it was received.
@@ -39,15 +40,12 @@ impl Received {
         let (_, value) = self.headers.iter().find(|(other, _)| other == name)?;
         Some(value)
     }
-}
 
-/// What was answered under an idempotency key, and to what.
-#[derive(Debug)]
-pub(super) struct Settled {
-    method: String,
-    path: String,
-    body: Bytes,
-    reply: Reply,
+    /// The key under which it wants to have one effect, and what that would be.
+    fn operation(&self) -> Option<(&str, Operation)> {
+        let key = self.header("idempotency-key")?;
+        Some((key, Operation::of(&self.method, &self.path)?))
+    }
 }
 
 /// The carrier itself.
@@ -74,8 +72,8 @@ impl Carrier {
     /// What was answered under this key, or that it belongs to another request.
     fn settled(&self, key: &str, request: &Received) -> Option<Reply> {
         let book = lock(&self.book);
-        let earlier = book.settled.get(key)?;
-        if (&earlier.method, &earlier.path, &earlier.body) == (&request.method, &request.path, &request.body) {
+        let earlier = book.settled.get(key).filter(|_| !book.acts_on_repeats)?;
+        if earlier.answers(&request.method, &request.path, &request.body) {
             return Some(earlier.reply.clone());
         }
         Some(Reply::error(
@@ -83,6 +81,20 @@ impl Carrier {
             "IDEMPOTENCY_KEY_REUSED",
             "another request had this Idempotency-Key",
         ))
+    }
+
+    fn settle(&self, request: &Received, reply: &Reply) {
+        let Some((key, operation)) = request.operation() else {
+            return;
+        };
+        let settled = Settled {
+            operation,
+            method: request.method.clone(),
+            path: request.path.clone(),
+            body: request.body.clone(),
+            reply: reply.clone(),
+        };
+        lock(&self.book).settle(key, settled);
     }
 }
 
@@ -119,10 +131,8 @@ impl Party for Carrier {
             );
         }
         let _turn = self.turn.lock().await;
-        let key = request
-            .header("idempotency-key")
-            .filter(|_| parts.method != Method::GET);
-        if let Some(earlier) = key.and_then(|key| self.settled(key, request)) {
+        let operation = request.operation();
+        if let Some(earlier) = operation.and_then(|(key, _)| self.settled(key, request)) {
             return earlier;
         }
         let Ok(response) = self
@@ -131,16 +141,20 @@ impl Party for Carrier {
             .oneshot(Request::from_parts(parts, Body::from(body)))
             .await;
         let reply = whole(response).await;
-        if let Some(key) = key {
-            let settled = Settled {
-                method: request.method.clone(),
-                path: request.path.clone(),
-                body: request.body.clone(),
-                reply: reply.clone(),
-            };
-            lock(&self.book).settled.insert(key.to_owned(), settled);
-        }
+        self.settle(request, &reply);
         reply
+    }
+
+    /// A refusal is remembered under its key, as it would be had the API refused. What was not looked at is not: no
+    /// authorization, too many requests. Nor is a failure.
+    fn answered_instead(&self, request: &Received, reply: &Reply) {
+        let looked_at = !matches!(
+            reply.status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS
+        );
+        if reply.status.is_client_error() && looked_at {
+            self.settle(request, reply);
+        }
     }
 }
 

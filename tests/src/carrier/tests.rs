@@ -11,6 +11,9 @@ use super::{FakeCarrier, TOKEN};
 
 mod api;
 mod behaviour;
+mod listings;
+mod operations;
+mod ports;
 mod script;
 
 async fn carrier() -> FakeCarrier {
@@ -46,6 +49,17 @@ async fn send(carrier: &FakeCarrier, method: Method, path: &str, body: Value) ->
 /// As [`send`], down to status and JSON; null where there is no body.
 async fn ask(carrier: &FakeCarrier, method: Method, path: &str, body: Value) -> (u16, Value) {
     status_and_json(send(carrier, method, path, body).await.expect("an answer")).await
+}
+
+/// Sends a request under an idempotency key.
+async fn ask_under(carrier: &FakeCarrier, key: &str, method: Method, path: &str, body: &Value) -> (u16, Value) {
+    let request = client().request(method, format!("{}{path}", carrier.url()));
+    let request = request.bearer_auth(TOKEN).header("idempotency-key", key).json(body);
+    status_and_json(request.send().await.expect("an answer")).await
+}
+
+async fn activate_under(carrier: &FakeCarrier, key: &str, body: &Value) -> (u16, Value) {
+    ask_under(carrier, key, Method::POST, "/v1/activations", body).await
 }
 
 async fn status_and_json(response: reqwest::Response) -> (u16, Value) {

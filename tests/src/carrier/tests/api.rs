@@ -5,9 +5,9 @@ use http::Request;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{activate, activated, ask, carrier, client, error, new_line, port_in, status_and_json};
+use super::{activate, activate_under, activated, ask, carrier, client, error, new_line, status_and_json};
 use crate::carrier::requests::Carrier;
-use crate::carrier::{Change, FakeCarrier, Line, LineStatus, Numbers, TOKEN};
+use crate::carrier::{Change, Line, LineStatus, Numbers, TOKEN};
 use crate::peer::{Party, lock};
 
 #[tokio::test]
@@ -87,12 +87,6 @@ async fn a_request_without_the_right_token_has_no_effect() {
     assert_eq!(carrier.history(), []);
 }
 
-async fn activate_under(carrier: &FakeCarrier, key: &str, body: &Value) -> (u16, Value) {
-    let request = client().post(format!("{}/v1/activations", carrier.url()));
-    let request = request.bearer_auth(TOKEN).header("idempotency-key", key).json(body);
-    status_and_json(request.send().await.expect("an answer")).await
-}
-
 #[tokio::test]
 async fn the_same_idempotency_key_has_one_effect_and_one_answer() {
     let carrier = carrier().await;
@@ -136,50 +130,6 @@ async fn equal_requests_at_once_have_one_effect() {
         assert_eq!(post.await.expect("no panic").status.as_u16(), 201);
     }
     assert_eq!(lock(&carrier.book).history.len(), 1);
-}
-
-#[tokio::test]
-async fn a_port_in_is_submitted_and_completes() {
-    let carrier = carrier().await;
-    assert_eq!(
-        ask(&carrier, Method::POST, "/v1/port-ins", port_in()).await,
-        (202, json!({"activation_id": "A-1001", "port_status": "SUBMITTED"}))
-    );
-    let status = |status: &str, mdn: Value, subscriber_id: Value, reason: Value| {
-        let id = "A-1001";
-        json!({"activation_id": id, "port_status": status, "mdn": mdn, "subscriber_id": subscriber_id, "reason": reason})
-    };
-    let path = "/v1/port-ins/A-1001";
-    let none = Value::Null;
-    let submitted = status("SUBMITTED", none.clone(), none.clone(), none.clone());
-    assert_eq!(ask(&carrier, Method::GET, path, Value::Null).await, (200, submitted));
-    assert_eq!(carrier.lines(), [], "the number does not work here yet");
-
-    assert!(carrier.complete_port("A-1001", Some("S-9")));
-    let completed = status("COMPLETED", json!("2025550177"), json!("S-9"), none);
-    assert_eq!(ask(&carrier, Method::GET, path, Value::Null).await, (200, completed));
-    assert_eq!(
-        carrier.line("2025550177").map(|line| line.status),
-        Some(LineStatus::Active)
-    );
-    assert!(!carrier.complete_port("A-1001", None), "it is completed already");
-    assert!(!carrier.reject_port("A-1001", "too late"));
-}
-
-#[tokio::test]
-async fn a_port_in_is_finally_rejected() {
-    let carrier = carrier().await;
-    ask(&carrier, Method::POST, "/v1/port-ins", port_in()).await;
-    assert!(carrier.reject_port("A-1001", "number not active at previous provider"));
-    let (status, body) = ask(&carrier, Method::GET, "/v1/port-ins/A-1001", Value::Null).await;
-    assert_eq!((status, &body["port_status"]), (200, &json!("REJECTED")));
-    assert_eq!(body["reason"], "number not active at previous provider");
-    assert_eq!((&body["mdn"], carrier.lines().len()), (&Value::Null, 0));
-    let missing = error("PORT_NOT_FOUND", "no port-in A-1");
-    assert_eq!(
-        ask(&carrier, Method::GET, "/v1/port-ins/A-1", Value::Null).await,
-        (404, missing)
-    );
 }
 
 #[tokio::test]
@@ -286,7 +236,7 @@ async fn a_line_goes_through_its_life() {
     let expected = json!({
         "activation_id": "A-1000", "subscriber_id": "S-2000", "mdn": "2025550142", "reference": "4617ZU4617",
         "plan": "NEXT", "imei": "490154203237518", "iccid": "8901260000000000022",
-        "status": "ACTIVE", "balance": "16.00",
+        "status": "ACTIVE", "suspended_for": null, "balance": "16.00",
     });
     assert_eq!(line, expected);
 
@@ -317,6 +267,49 @@ async fn a_line_goes_through_its_life() {
         top_up(),
         top_up(),
         Change::Cancelled,
+    ];
+    assert_eq!(changes, expected);
+}
+
+#[tokio::test]
+async fn a_suspended_line_may_get_another_reason() {
+    let carrier = carrier().await;
+    carrier.put_line(Line::active("4617ZU4617").suspended());
+    let already = || (409, error("ALREADY_IN_STATE", "already suspended"));
+    let suspended = || (200, json!({"status": "SUSPENDED"}));
+    let steps = [
+        (Value::Null, already(), None),
+        (json!("NON-PAY"), suspended(), Some("NON-PAY")),
+        (json!("NON-PAY"), already(), Some("NON-PAY")),
+        (json!("lost"), suspended(), Some("lost")),
+        (Value::Null, suspended(), None),
+        (json!("NON-PAY"), suspended(), Some("NON-PAY")),
+    ];
+    for (reason, answer, expected) in steps {
+        let body = json!({"status": "SUSPENDED", "reason": reason});
+        assert_eq!(
+            ask(&carrier, Method::PUT, "/v1/lines/4617ZU4617/status", body).await,
+            answer
+        );
+        let (_, line) = ask(&carrier, Method::GET, "/v1/lines/4617ZU4617", Value::Null).await;
+        assert_eq!(
+            (&line["status"], &line["suspended_for"]),
+            (&json!("SUSPENDED"), &json!(expected))
+        );
+    }
+    let restore = json!({"status": "ACTIVE", "reason": "paid"});
+    ask(&carrier, Method::PUT, "/v1/lines/4617ZU4617/status", restore).await;
+    let line = carrier.line("4617ZU4617").expect("the line");
+    assert_eq!((line.status, line.suspended_for), (LineStatus::Active, None));
+
+    let changes: Vec<Change> = carrier.history().into_iter().map(|(_, change)| change).collect();
+    let for_reason = |reason: &str| Change::SuspendedFor(Some(reason.to_owned()));
+    let expected = [
+        for_reason("NON-PAY"),
+        for_reason("lost"),
+        Change::SuspendedFor(None),
+        for_reason("NON-PAY"),
+        Change::Restored,
     ];
     assert_eq!(changes, expected);
 }
