@@ -1,23 +1,4 @@
-//! TeleCloud's own API, as far as the gateway calls it: the services of [`requests`], strict about what they are sent.
-//!
-//! It listens on the loopback interface and keeps orders, modules and product groups. A test says which orders there are,
-//! gives it a [`Behaviour`](crate::peer::Behaviour) where it shall not do as it is asked, and afterwards asks what it was
-//! sent and what became of it.
-//!
-//! ```no_run
-//! # async fn example() -> anyhow::Result<()> {
-//! use patchbay_tests::telecloud::{Behaviour, FakeTelecloud, Order, ServiceStatus};
-//!
-//! let telecloud = FakeTelecloud::start().await?;
-//! telecloud.put_order(Order::new("9105012", "4617ZU4617", ServiceStatus::Pending));
-//! telecloud.next(Behaviour::telecloud_error("Try again later"));
-//! // … let a gateway finish the order at `telecloud.url()` …
-//! let calls = telecloud.wait_for_calls(2).await?;
-//! assert_eq!(calls[1].fields["service_status"], "ACTIVE");
-//! assert!(telecloud.refunds().is_empty());
-//! # Ok(())
-//! # }
-//! ```
+//! TeleCloud's own API, as far as the gateway calls it: strict about what it is sent, with real state behind it.
 
 use std::io;
 use std::sync::MutexGuard;
@@ -52,7 +33,26 @@ pub const API_KEY: &str = "key-of-the-gateway";
 /// How long a call is waited for. Far longer than it takes, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A running TeleCloud. Dropping it closes its listener and every connection.
+/// A running TeleCloud that can be called. Dropping it closes its listener and every connection.
+///
+/// It listens on the loopback interface and keeps orders, modules and product groups. A test says which orders there are,
+/// gives it a [`Behaviour`] where it shall not do as it is asked, and afterwards asks what it was sent and what became of
+/// it.
+///
+/// ```no_run
+/// # async fn example() -> anyhow::Result<()> {
+/// use patchbay_tests::telecloud::{Behaviour, FakeTelecloud, Order, ServiceStatus};
+///
+/// let telecloud = FakeTelecloud::start().await?;
+/// telecloud.put_order(Order::new("9105012", "4617ZU4617", ServiceStatus::Pending));
+/// telecloud.next(Behaviour::telecloud_error("Try again later"));
+/// // … let a gateway finish the order at `telecloud.url()` …
+/// let calls = telecloud.wait_for_calls(2).await?;
+/// assert_eq!(calls[1].fields["service_status"], "ACTIVE");
+/// assert!(telecloud.refunds().is_empty());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct FakeTelecloud {
     peer: Peer<Telecloud>,
