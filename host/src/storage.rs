@@ -133,7 +133,8 @@ impl Change {
 pub enum Durability {
     /// Before it is acknowledged.
     Synced,
-    /// At the latest this long after. It is acknowledged once it can be read. See [`Stores`] for what may be lost.
+    /// At the latest this long after, or a minute. It is acknowledged once it can be read. See [`Stores`] for what may be
+    /// lost.
     Within(Duration),
 }
 
@@ -275,6 +276,13 @@ pub trait Blobs: Send + Sync {
 }
 
 /// The stores that the gateway runs on.
+///
+/// What is durable survives the end of the process, however it ends, and a power failure. Of what was acknowledged
+/// [`Durability::Within`] some time, both take the same: what was written after the latest sync. Until then most of it is
+/// in the process's own memory, so it makes no difference that the system goes on. What they take is always the end:
+/// where a write is found again, so is everything that was applied before it, and it is whole. A sync is due when a
+/// [`Durability::Synced`] write comes, or the time of one that waits is over, or the stores are dropped. When one fails,
+/// all later writes are refused, and what was acknowledged since the last good one may be lost.
 #[derive(Clone)]
 pub struct Stores {
     /// Tenants and their configuration.

@@ -104,6 +104,11 @@ pub(super) fn insert(batch: &mut Batch, key: Vec<u8>, value: &[u8], revision: Re
     batch.insert(key, stored);
 }
 
+/// The part of a stored value that its removal needs.
+pub(super) fn header(stored: &sled::IVec) -> sled::IVec {
+    sled::IVec::from(&stored[..stored.len().min(HEADER_BYTES)])
+}
+
 /// Adds the removal of a value and its chunks to the batch.
 pub(super) fn remove(batch: &mut Batch, key: &[u8], stored: &[u8]) {
     batch.remove(key);

@@ -1,27 +1,31 @@
-//! The one thread that writes. It takes what has queued up, applies it, and makes it durable with one sync for all.
+//! The one thread that writes. It takes what has queued up, applies it, and makes it durable with one sync for all: right
+//! away when anybody waits for that, else at the latest when the first of those who do not wait wants it.
 
-use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use sled::{Batch, Tree};
-use tokio::sync::{mpsc, oneshot};
+use sled::Tree;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use super::super::Durability;
 use super::super::directory::unavailable;
-use super::super::{Change, Revision, StorageError};
-use super::layout;
+use super::group::{self, Answer, Work};
 
-/// Most records in one group. Beyond it a sync is shared by so many that it no longer counts.
-const GROUP_RECORDS: usize = 512;
+/// Most values in one group. Beyond it a sync is shared by so many that it no longer counts.
+const GROUP_VALUES: usize = 512;
 
 /// Most bytes in one group, so that nobody waits long for others' large records.
 const GROUP_BYTES: usize = 8 << 20;
 
-/// How long a group waits for company when the one before it had some. Whoever writes alone does not wait. Each group costs a
-/// sync, and sled wakes all of its threads for it, so a few large groups are much cheaper than many small ones.
+/// How long a group waits for company when the one before it had some. Whoever writes alone does not wait. Each sync costs
+/// a trip to the disk, and sled wakes all of its threads for it, so a few large groups are much cheaper than many small ones.
 const LINGER: Duration = Duration::from_micros(500);
+
+/// Longest time that a write stays unsynced, whatever it asks for. It bounds what a power failure can take, and how many
+/// numbers of groups with it: see [`super::GROUPS_SKIPPED`].
+const WITHIN_MAX: Duration = Duration::from_secs(60);
 
 /// Writes that may wait in the queue. Whoever comes next awaits its turn.
 const QUEUE: usize = 1_024;
@@ -39,70 +43,57 @@ pub(super) trait Disk: Send {
     fn sync(&mut self, group: u64) -> std::io::Result<()>;
 }
 
-/// Something to write.
-pub(super) enum Work {
-    /// Records to keep, by their keys in the tree, and changes of documents, no two of the same: all or none. Answers the
-    /// revision that written documents have from then on.
-    Write {
-        records: Vec<(Vec<u8>, Bytes)>,
-        changes: Vec<Change>,
-    },
-    /// Documents to remove, all or none. Answers how many there were.
-    Delete { prefix: String },
-    /// Keys to remove, whatever is there. Answers 0.
-    Remove(Vec<sled::IVec>),
+struct Job {
+    work: Work,
+    durability: Durability,
+    answer: oneshot::Sender<Answer>,
+    /// Its place in the queue, free for the next as soon as this is taken off.
+    _place: OwnedSemaphorePermit,
 }
 
-impl Work {
-    /// Records and bytes, for the limits of a group.
-    fn size(&self) -> (usize, usize) {
-        match self {
-            Self::Write { records, changes } => {
-                let records_bytes: usize = records.iter().map(|(_, value)| value.len()).sum();
-                let changes_bytes: usize = changes.iter().map(Change::bytes).sum();
-                (records.len() + changes.len(), records_bytes + changes_bytes)
-            }
-            Self::Delete { .. } => (1, 0),
-            Self::Remove(keys) => (keys.len(), 0),
-        }
-    }
-}
-
-type Answer = Result<u64, StorageError>;
-type Job = (Work, oneshot::Sender<Answer>);
-
-/// Hands work to the thread. Dropping it waits until all that was queued is written.
+/// Hands work to the thread. Dropping it waits until all that was queued is durable.
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: Option<mpsc::Sender<Job>>,
+    places: Arc<Semaphore>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
     /// Starts the thread. `group` is the number of the latest group in the tree.
     pub(super) fn start(tree: Tree, group: u64, disk: impl Disk + 'static) -> std::io::Result<Self> {
-        let (queue, jobs) = mpsc::channel(QUEUE);
+        let (queue, jobs) = mpsc::channel();
         let mut thread = Thread {
             tree,
             group,
             disk,
+            due: None,
             broken: None,
         };
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || thread.run(jobs))?;
+            .spawn(move || thread.run(&jobs))?;
         Ok(Self {
             queue: Some(queue),
+            places: Arc::new(Semaphore::new(QUEUE)),
             thread: Some(thread),
         })
     }
 
-    /// Queues the work and waits until it is durable. Once queued it is done, whether or not someone still waits.
-    pub(super) async fn write(&self, work: Work) -> Answer {
+    /// Queues the work and waits until it is done, and durable if it has to be by then. Once queued it is done, whether or
+    /// not someone still waits.
+    pub(super) async fn write(&self, work: Work, durability: Durability) -> Answer {
         let stopped = || unavailable("writing", "the store's writer has stopped");
         let (answer, answered) = oneshot::channel();
+        let places = Arc::clone(&self.places);
+        let job = Job {
+            work,
+            durability,
+            answer,
+            _place: places.acquire_owned().await.map_err(|_| stopped())?,
+        };
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
-        queue.send((work, answer)).await.map_err(|_| stopped())?;
+        queue.send(job).map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
     }
 }
@@ -111,9 +102,7 @@ impl Writer {
 impl Writer {
     /// How many writes are in the queue.
     pub(super) fn queued(&self) -> usize {
-        self.queue
-            .as_ref()
-            .map_or(0, |queue| queue.max_capacity() - queue.capacity())
+        QUEUE - self.places.available_permits()
     }
 }
 
@@ -126,55 +115,103 @@ impl Drop for Writer {
     }
 }
 
-/// The part of a group that is not applied yet.
-#[derive(Default)]
-struct Pending {
-    batch: Batch,
-    /// The keys of the documents that it changes. What the tree says of them is out of date.
-    documents: HashSet<String>,
+/// Someone to answer.
+struct Waiter {
+    durability: Durability,
+    answer: oneshot::Sender<Answer>,
+}
+
+impl Waiter {
+    fn answer(self, answer: Answer) {
+        // Whoever gave up waiting does not need it.
+        let _ = self.answer.send(answer);
+    }
+
+    fn refuse(self, why: &str) {
+        self.answer(Err(unavailable("writing to the data directory", why)));
+    }
 }
 
 struct Thread<D> {
     tree: Tree,
+    /// Number of the latest group that was applied.
     group: u64,
     disk: D,
+    /// When what has been applied must be durable; nothing when it is.
+    due: Option<Instant>,
     /// Why nothing more is written. After a failed sync the system forgets which pages were not written, so a later
     /// sync that succeeds would promise too much, and what comes after a gap in sled's log is lost with it.
     broken: Option<Arc<str>>,
 }
 
 impl<D: Disk> Thread<D> {
-    fn run(&mut self, mut jobs: mpsc::Receiver<Job>) {
+    fn run(&mut self, jobs: &mpsc::Receiver<Job>) {
         let mut company = false;
-        while let Some(first) = jobs.blocking_recv() {
-            if company {
-                std::thread::sleep(LINGER);
+        loop {
+            let next = match self.due {
+                None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(due) => jobs.recv_timeout(due.saturating_duration_since(Instant::now())),
+            };
+            match next {
+                Ok(first) => {
+                    if company {
+                        std::thread::sleep(LINGER);
+                    }
+                    let group = gather(first, jobs);
+                    let several = group.len() > 1;
+                    let synced = self.write(group);
+                    company = several && synced;
+                }
+                Err(RecvTimeoutError::Timeout) => self.sync_what_is_due(),
+                Err(RecvTimeoutError::Disconnected) => break,
             }
-            let (mut records, mut bytes) = first.0.size();
-            let mut group = vec![first];
-            while records < GROUP_RECORDS && bytes < GROUP_BYTES {
-                let Ok(next) = jobs.try_recv() else { break };
-                let size = next.0.size();
-                records += size.0;
-                bytes += size.1;
-                group.push(next);
-            }
-            company = group.len() > 1;
-            self.write(group);
         }
+        self.sync_what_is_due();
     }
 
-    fn write(&mut self, jobs: Vec<Job>) {
-        let (work, waiters): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
-        // Whoever gave up waiting does not need the answer.
-        match self.ready().and_then(|()| self.apply(work)) {
-            Ok(answers) => waiters.into_iter().zip(answers).for_each(|(waiter, answer)| {
-                let _ = waiter.send(answer);
-            }),
-            Err(why) => waiters.into_iter().for_each(|waiter| {
-                let _ = waiter.send(Err(unavailable("writing to the data directory", &*why)));
-            }),
+    /// Applies the jobs, and syncs if it is time. Whether it was.
+    fn write(&mut self, jobs: Vec<Job>) -> bool {
+        let (work, waiters): (Vec<_>, Vec<_>) = jobs
+            .into_iter()
+            .map(
+                |Job {
+                     work,
+                     durability,
+                     answer,
+                     ..
+                 }| (work, Waiter { durability, answer }),
+            )
+            .unzip();
+        let answers = match self.ready().and_then(|()| self.apply(work)) {
+            Ok(answers) => answers,
+            Err(why) => {
+                waiters.into_iter().for_each(|waiter| waiter.refuse(&why));
+                return false;
+            }
+        };
+        let now = Instant::now();
+        let mut strict = Vec::new();
+        for (waiter, answer) in waiters.into_iter().zip(answers) {
+            let due = match waiter.durability {
+                Durability::Synced => {
+                    strict.push((waiter, answer));
+                    now
+                }
+                Durability::Within(time) => {
+                    waiter.answer(answer);
+                    now + time.min(WITHIN_MAX)
+                }
+            };
+            self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
         }
+        if self.due.is_none_or(|due| due > Instant::now()) {
+            return false;
+        }
+        match self.sync() {
+            Ok(()) => strict.into_iter().for_each(|(waiter, answer)| waiter.answer(answer)),
+            Err(why) => strict.into_iter().for_each(|(waiter, _)| waiter.refuse(&why)),
+        }
+        true
     }
 
     /// Whether anything may be written now, or why not.
@@ -192,113 +229,52 @@ impl<D: Disk> Thread<D> {
         }
     }
 
-    /// Applies all work and syncs. When that fails, nothing is written any more.
     fn apply(&mut self, work: Vec<Work>) -> Result<Vec<Answer>, Arc<str>> {
         let group = self.group + 1;
-        let answers = self.add_all(group, work).map_err(std::io::Error::other);
-        let synced = answers.and_then(|answers| self.disk.sync(group).map(|()| answers));
-        match synced {
+        match group::apply(&self.tree, group, work) {
             Ok(answers) => {
                 self.group = group;
                 Ok(answers)
             }
-            Err(error) => {
-                tracing::error!(%error, "the store takes no more writes");
-                let why: Arc<str> = format!("{error}; nothing is written until the gateway is restarted").into();
-                self.broken = Some(why.clone());
-                Err(why)
-            }
+            Err(error) => Err(self.stop(&error)),
         }
     }
 
-    fn add_all(&self, group: u64, work: Vec<Work>) -> Result<Vec<Answer>, sled::Error> {
-        let mut pending = Pending::default();
-        pending.batch.insert(layout::GROUP_KEY, &group.to_be_bytes());
-        let mut answers = Vec::with_capacity(work.len());
-        for (number, work) in (0..).zip(work) {
-            // Unique, and never going back: a group has less than 2^16 jobs, and its number is kept with it.
-            let revision = Revision(group << 16 | number);
-            answers.push(self.add(&mut pending, work, revision)?);
-        }
-        self.tree.apply_batch(pending.batch)?;
-        self.tree.flush()?;
-        Ok(answers)
+    /// Makes durable all that has been applied.
+    fn sync(&mut self) -> Result<(), Arc<str>> {
+        self.due = None;
+        let flushed = self.tree.flush().map_err(std::io::Error::other);
+        let synced = flushed.and_then(|_| self.disk.sync(self.group));
+        synced.map_err(|error| self.stop(&error))
     }
 
-    /// Adds one job. The inner error is the job's own; the outer one is the disk's.
-    fn add(&self, pending: &mut Pending, work: Work, revision: Revision) -> Result<Answer, sled::Error> {
-        Ok(match work {
-            Work::Write { records, changes } => {
-                if changes.iter().any(|change| pending.documents.contains(change.key())) {
-                    self.settle(pending)?;
-                }
-                self.write_all(pending, records, changes, revision)
-            }
-            Work::Remove(keys) => {
-                keys.into_iter().for_each(|key| pending.batch.remove(key));
-                Ok(0)
-            }
-            Work::Delete { prefix } => {
-                self.settle(pending)?;
-                self.delete(&mut pending.batch, &prefix)
-            }
-        })
+    /// Syncs for those who were answered before. A failure is told to whoever comes next.
+    fn sync_what_is_due(&mut self) {
+        if self.due.is_some() && self.broken.is_none() {
+            let _ = self.sync();
+        }
     }
 
-    /// Applies what has been added, for a job that has to see it. Nobody is answered before the whole group is applied.
-    fn settle(&self, pending: &mut Pending) -> Result<(), sled::Error> {
-        pending.documents.clear();
-        self.tree.apply_batch(std::mem::take(&mut pending.batch))
+    /// Writes nothing from now on.
+    fn stop(&mut self, error: &dyn std::error::Error) -> Arc<str> {
+        tracing::error!(%error, "the store takes no more writes");
+        let why: Arc<str> = format!("{error}; nothing is written until the gateway is restarted").into();
+        self.due = None;
+        self.broken = Some(why.clone());
+        why
     }
+}
 
-    fn write_all(
-        &self,
-        pending: &mut Pending,
-        records: Vec<(Vec<u8>, Bytes)>,
-        changes: Vec<Change>,
-        revision: Revision,
-    ) -> Answer {
-        // All is looked at before anything is added.
-        let mut documents = Vec::with_capacity(changes.len());
-        for change in changes {
-            let at = layout::document_key(change.key());
-            let found = self.tree.get(&at).map_err(|error| layout::broken(&at, error))?;
-            change
-                .expect()
-                .check(change.key(), found.as_deref().and_then(layout::revision))?;
-            documents.push((at, found, change));
-        }
-        for (at, record) in records {
-            layout::insert(&mut pending.batch, at, &record, Revision(0));
-        }
-        for (at, found, change) in documents {
-            let key = match change {
-                Change::Put { key, value, .. } => {
-                    if let Some(found) = found {
-                        layout::remove_chunks(&mut pending.batch, &at, &found, value.len());
-                    }
-                    layout::insert(&mut pending.batch, at, &value, revision);
-                    key
-                }
-                Change::Delete { key, .. } => {
-                    if let Some(found) = found {
-                        layout::remove(&mut pending.batch, &at, &found);
-                    }
-                    key
-                }
-            };
-            pending.documents.insert(key);
-        }
-        Ok(revision.0)
+/// This job and those that wait behind it, as many as fit into a group.
+fn gather(first: Job, jobs: &mpsc::Receiver<Job>) -> Vec<Job> {
+    let (mut values, mut bytes) = first.work.size();
+    let mut group = vec![first];
+    while values < GROUP_VALUES && bytes < GROUP_BYTES {
+        let Ok(next) = jobs.try_recv() else { break };
+        let size = next.work.size();
+        values += size.0;
+        bytes += size.1;
+        group.push(next);
     }
-
-    fn delete(&self, batch: &mut Batch, prefix: &str) -> Answer {
-        let mut removed = 0;
-        for document in self.tree.scan_prefix(layout::document_key(prefix)) {
-            let (key, stored) = document.map_err(|error| layout::broken(prefix.as_bytes(), error))?;
-            layout::remove(batch, &key, &stored);
-            removed += 1;
-        }
-        Ok(removed)
-    }
+    group
 }
