@@ -108,34 +108,10 @@ pub(crate) fn dispatch<M: Module>(order: &Order) -> Outcome {
 /// What the exported function does. Called by [`export!`](crate::export) only.
 #[doc(hidden)]
 pub fn handle<M: Module>(event: wit::Event, tree: host::Tree<'_>) -> Result<wit::Answer, wit::Failure> {
-    #[cfg(target_family = "wasm")]
-    host::log_panics();
+    host::begin();
     dispatch::<M>(&Order::new(event, Document::new(tree)))
         .map(Into::into)
         .map_err(Into::into)
-}
-
-/// Compiles for modules only. Called by [`export!`](crate::export) only.
-#[doc(hidden)]
-pub const fn is_module<M: Module>() {}
-
-/// Makes a type that implements [`Module`] the one that this component exports. Once in a crate.
-#[macro_export]
-macro_rules! export {
-    ($module:ty) => {
-        const _: () = $crate::handler::is_module::<$module>();
-        #[cfg(target_family = "wasm")]
-        const _: () = {
-            use $crate::bindings::exports::patchbay::module::handler::{Answer, Document, Event, Failure, Guest};
-            struct Export;
-            impl Guest for Export {
-                fn handle(event: Event, request: &Document) -> Result<Answer, Failure> {
-                    $crate::handler::handle::<$module>(event, request)
-                }
-            }
-    $crate::bindings::export_world!(Export with_types_in $crate::bindings);
-        };
-    };
 }
 
 #[cfg(test)]

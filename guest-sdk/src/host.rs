@@ -8,7 +8,7 @@ mod wasm;
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use crate::testing::host::{log, secret, send, setting, settings};
 #[cfg(target_family = "wasm")]
-pub(crate) use wasm::{log, log_panics, secret, send, setting, settings};
+pub(crate) use wasm::{log, secret, send, setting, settings};
 
 /// The documents of one call.
 #[cfg(not(target_family = "wasm"))]
@@ -16,3 +16,9 @@ pub(crate) type Tree<'a> = &'a crate::testing::Tree;
 /// The documents of one call.
 #[cfg(target_family = "wasm")]
 pub(crate) type Tree<'a> = &'a crate::bindings::patchbay::module::orders::Document;
+
+/// What every exported function does first.
+pub(crate) fn begin() {
+    #[cfg(target_family = "wasm")]
+    wasm::log_panics();
+}

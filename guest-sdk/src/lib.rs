@@ -7,6 +7,8 @@
 //! - [`Order`] is the event: the numbered VARs, the order's numbers, and the [documents](Order::document) sent along.
 //! - [`http`] speaks to the carrier, [`config`] reads the tenant's settings, [`log`] writes to the record of the call.
 //! - [`Answer`] and [`Failure`] are what a module may say. The three kinds of failure differ in what may be done next.
+//! - [`Completion`], [`Reconcile`], [`Usage`] and [`Audit`] are what a module may offer besides: finishing pending orders,
+//!   finding lost answers, reporting usage, listing what the carrier has. [`export!`] lists those that it does.
 //! - [`testing`] runs a module natively against a carrier made of a closure: `cargo test`, no WebAssembly.
 //!
 //! # A whole module, and its test
@@ -75,15 +77,27 @@
 
 #[cfg(target_family = "wasm")]
 mod allocator;
+pub mod audit;
 pub mod bindings;
+pub mod completion;
 pub mod config;
+#[doc(hidden)]
+pub mod export;
 pub mod handler;
 mod host;
 pub mod http;
 pub mod log;
 pub mod orders;
+mod page;
+pub mod reconcile;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
+pub mod usage;
 
+pub use audit::{Audit, ServiceStatus, Subscriber};
+pub use completion::{Callback, Completion, Notice, Progress};
 pub use handler::Module;
 pub use orders::{Answer, Document, Failure, Order, Outcome, Suspension};
+pub use page::Page;
+pub use reconcile::{Finding, Reconcile};
+pub use usage::{Reading, Subscription, Usage};

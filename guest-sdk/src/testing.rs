@@ -1,7 +1,6 @@
 //! Runs a module natively, against a carrier made of a closure.
 //!
-//! There is no state between tests: a [`Gateway`] is in force only while its [`run`](Gateway::run) lasts, in the thread
-//! that called it.
+//! There is no state between tests: a [`Gateway`] is in force only while one call lasts, in the thread that made it.
 //!
 //! The crate's front page has an example.
 

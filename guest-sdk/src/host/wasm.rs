@@ -33,7 +33,7 @@ pub(crate) fn log(level: Level, message: &str) {
 
 /// Has a panic say in the record of the call where it came from and why. Where there is no standard error, or with the
 /// hook that the standard library brings, an instance ends without a word.
-pub(crate) fn log_panics() {
+pub(super) fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let why = panic.payload_as_str().unwrap_or("without a message");

@@ -112,6 +112,13 @@ impl From<Error> for Failure {
     }
 }
 
+/// For what only asks the carrier, where it makes no difference whether the request was sent.
+impl From<Error> for String {
+    fn from(error: Error) -> Self {
+        error.to_string()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

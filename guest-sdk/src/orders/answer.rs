@@ -1,5 +1,6 @@
 use core::time::Duration;
 
+use super::{seconds, vars};
 use crate::bindings::patchbay::module::orders as wit;
 
 /// A success.
@@ -26,7 +27,7 @@ impl Answer {
     }
 
     /// Taken by the carrier and not finished; only ever an answer to [`create`](crate::Module::create). `state` is handed
-    /// back to the module when it is asked how the order is getting on, such as the carrier's id for it.
+    /// back to the module when it is asked how the order is getting on, such as the carrier's id for it; at most 4 KiB.
     pub fn pending(state: impl Into<String>) -> Self {
         Self {
             vars: Vec::new(),
@@ -55,16 +56,13 @@ impl Answer {
 
 impl From<Answer> for wit::Answer {
     fn from(answer: Answer) -> Self {
-        let vars = answer.vars.into_iter();
-        let vars = vars.map(|(index, value)| wit::Var { index, value }).collect();
+        let vars = vars(answer.vars);
         match answer.pending {
             None => Self::Done(vars),
             Some(pending) => Self::Pending(wit::Pending {
                 vars,
                 state: pending.state,
-                check_after: pending
-                    .check_after
-                    .map(|wait| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX)),
+                check_after: pending.check_after.map(seconds),
             }),
         }
     }

@@ -37,3 +37,11 @@ impl From<Failure> for wit::Failure {
         }
     }
 }
+
+/// For what only asks the carrier, where the kinds of failure make no difference.
+impl From<Failure> for String {
+    fn from(failure: Failure) -> Self {
+        let (Failure::Rejected(text) | Failure::Unreachable(text) | Failure::Unknown(text)) = failure;
+        text
+    }
+}

@@ -25,7 +25,7 @@ impl<'a> Order<'a> {
         &self.event.action
     }
 
-    /// The gateway's name for this call, unique: what to send as an idempotency key.
+    /// The gateway's name for the call that the event came in, unique: what to send as an idempotency key.
     #[must_use]
     pub fn call_id(&self) -> &str {
         &self.event.call_id
@@ -82,7 +82,8 @@ impl<'a> Order<'a> {
         self.event.vars.iter().map(|var| (var.index, var.value.as_str()))
     }
 
-    /// The documents that TeleCloud sent along.
+    /// The documents that TeleCloud sent along. They are not there when the module is asked about an order later, in
+    /// [`Completion::check`](crate::Completion::check) and [`Reconcile::find`](crate::Reconcile::find).
     #[must_use]
     pub fn document(&self) -> Document<'a> {
         self.document

@@ -6,7 +6,10 @@ use super::{Event, host};
 use crate::http::Request;
 use crate::log::Level;
 use crate::orders::{Document, Order, Outcome};
-use crate::{Module, handler};
+use crate::{
+    Audit, Callback, Completion, Finding, Module, Notice, Page, Progress, Reading, Reconcile, Subscriber, Subscription,
+    Usage, handler,
+};
 
 /// What a carrier does with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,9 +84,9 @@ pub struct Gateway {
 
 /// What happened in one call.
 #[derive(Debug)]
-pub struct Run {
+pub struct Run<W = Outcome> {
     /// What the module answered.
-    pub outcome: Outcome,
+    pub outcome: W,
     /// The requests that it made, in order, those that were denied or refused included.
     pub requests: Vec<Request>,
     /// The lines that it logged.
@@ -117,9 +120,46 @@ impl Gateway {
     /// Runs one event through the module.
     #[must_use]
     pub fn run<M: Module>(self, event: Event) -> Run {
-        let (outcome, gateway) = host::with(self, || {
-            handler::dispatch::<M>(&Order::new(event.event, Document::new(&event.tree)))
-        });
+        self.ask(|| handler::dispatch::<M>(&Order::new(event.event, Document::new(&event.tree))))
+    }
+
+    /// Asks the module how the order stands that it answered with pending to this event. As in the gateway, the documents
+    /// do not come along.
+    #[must_use]
+    pub fn check<M: Completion>(self, event: Event, state: &str) -> Run<Result<Progress, String>> {
+        self.ask(|| M::check(&Order::new(event.event, Document::absent()), state))
+    }
+
+    /// Hands the module a request that the carrier made to its callback URL.
+    #[must_use]
+    pub fn receive<M: Completion>(self, callback: &Callback) -> Run<Result<Vec<Notice>, String>> {
+        self.ask(|| M::receive(callback))
+    }
+
+    /// Asks the module whether this event happened. As in the gateway, the documents do not come along.
+    #[must_use]
+    pub fn find<M: Reconcile>(self, event: Event) -> Run<Result<Finding, String>> {
+        self.ask(|| M::find(&Order::new(event.event, Document::absent())))
+    }
+
+    /// Asks the module what these orders used.
+    #[must_use]
+    pub fn read_usage<M: Usage>(
+        self,
+        subscriptions: &[Subscription],
+        cursor: Option<&str>,
+    ) -> Run<Result<Page<Reading>, String>> {
+        self.ask(|| M::read(subscriptions, cursor))
+    }
+
+    /// Asks the module what the carrier has.
+    #[must_use]
+    pub fn list_subscribers<M: Audit>(self, cursor: Option<&str>) -> Run<Result<Page<Subscriber>, String>> {
+        self.ask(|| M::list(cursor))
+    }
+
+    fn ask<W>(self, question: impl FnOnce() -> W) -> Run<W> {
+        let (outcome, gateway) = host::with(self, question);
         Run {
             outcome,
             requests: gateway.requests,
