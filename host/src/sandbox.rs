@@ -170,3 +170,6 @@ impl Sandbox {
         invocation::run(&self.engine, &self.slots, prepared, ask, invocation).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! The gateway as its users meet it: the real program, real sockets, real modules.
 //!
-//! Each test starts a gateway and a carrier of its own. `cargo xtask test` builds what they need first.
+//! Each test starts a gateway and a carrier of its own; those in `exports` have its sandbox alone. `cargo xtask test` builds
+//! what they need first.
 
 mod e2e {
     mod admin;
@@ -8,6 +9,7 @@ mod e2e {
     mod concurrency;
     mod door;
     mod encodings;
+    mod exports;
     mod front;
     mod hangup;
     mod hostile;

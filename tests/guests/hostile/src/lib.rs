@@ -14,12 +14,13 @@
 //! | `claim` | POSTs to `url` if that is set, with the setting `authorization` as that header, then, whatever came of it, ends as the setting `claim` says, see `claim.rs` |
 //! | `echo` | answers what it was given, see `echo.rs`, and logs the documents as JSON |
 //!
-//! Any other mode is rejected with `No such mode: …`.
+//! Any other mode is rejected with `No such mode: …`. What it says when it is asked something else is in `follow_up.rs`.
 
 mod claim;
 mod echo;
 mod exhaust;
 mod fetch;
+mod follow_up;
 
 use patchbay_module::{Failure, Module, Order, Outcome, Suspension, config};
 
@@ -48,12 +49,15 @@ impl Module for Hostile {
     fn usage_limit(order: &Order) -> Outcome {
         act(order)
     }
+    fn change_password(order: &Order) -> Outcome {
+        act(order)
+    }
     fn other(order: &Order) -> Outcome {
         act(order)
     }
 }
 
-patchbay_module::export!(Hostile);
+patchbay_module::export!(Hostile: completion, reconcile, usage, audit);
 
 fn act(order: &Order) -> Outcome {
     let mode = config::get("mode").or_else(|| order.var(1).map(str::to_owned));
