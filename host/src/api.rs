@@ -30,6 +30,7 @@ use tracing::Instrument;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
+use crate::jobs::Jobs;
 use crate::journal::Journal;
 use crate::registry::{Registry, Written};
 
@@ -54,10 +55,11 @@ const JSON_BYTES_MAX: usize = 1 << 20;
 struct Api {
     registry: Arc<Registry>,
     journal: Journal,
+    jobs: Arc<Jobs>,
 }
 
 /// The routes under `/v1`, for the admin listener. Components of up to `upload_bytes` bytes are taken.
-pub fn router(registry: Arc<Registry>, journal: Journal, upload_bytes: usize) -> Router {
+pub fn router(registry: Arc<Registry>, journal: Journal, jobs: Arc<Jobs>, upload_bytes: usize) -> Router {
     let (routes, description) = table(upload_bytes).split_for_parts();
     routes
         .route("/v1/openapi.json", get(async || Json(description)))
@@ -65,7 +67,11 @@ pub fn router(registry: Arc<Registry>, journal: Journal, upload_bytes: usize) ->
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
         .layer(middleware::from_fn(to_its_end))
-        .with_state(Api { registry, journal })
+        .with_state(Api {
+            registry,
+            journal,
+            jobs,
+        })
 }
 
 /// Every route.

@@ -14,10 +14,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::egress::{self, Door};
 use crate::gateway::Gateway;
+use crate::jobs::{Jobs, Worker};
 use crate::journal::Journal;
 use crate::registry::admin_token::AdminToken;
 use crate::registry::{Registry, root_key};
@@ -32,6 +34,8 @@ pub struct App {
     public: Listener,
     admin: Listener,
     gateway: Arc<Gateway>,
+    jobs_stop: CancellationToken,
+    jobs_end: JoinHandle<()>,
     drain: Duration,
 }
 
@@ -78,7 +82,7 @@ impl App {
         }
         let sandbox = Arc::new(Sandbox::new(&config.sandbox, Arc::clone(&vault)).map_err(failed("sandbox"))?);
         let journal = Journal::new(Arc::clone(&stores.log));
-        let loaded = Registry::load(stores, Arc::clone(&vault), Arc::clone(&sandbox), &token).await;
+        let loaded = Registry::load(stores.clone(), Arc::clone(&vault), Arc::clone(&sandbox), &token).await;
         let (registry, modules) = loaded.map_err(failed("data_dir"))?;
 
         let (public, public_address) = listen("public_listen", config.public_listen).await?;
@@ -89,18 +93,27 @@ impl App {
             ..egress::Config::default()
         }));
         let runner = Arc::new(Runner::new(journal.clone(), sandbox, door));
-        let gateway = Arc::new(Gateway::new(config.gateway, modules, vault, runner));
+        let tenants: Vec<_> = registry.tenants().into_iter().map(|tenant| tenant.name).collect();
+        let jobs = Jobs::open(stores, Arc::clone(&vault), &tenants).await;
+        let jobs = jobs.map_err(failed("data_dir"))?;
+        tracing::info!(open = jobs.len(), "jobs");
+        let worker = Worker::new(Arc::clone(&jobs), Arc::clone(&runner), Arc::clone(&modules));
+        let gateway = Arc::new(Gateway::new(config.gateway, modules, vault, runner, Arc::clone(&jobs)));
 
         let routes = public::router(Arc::clone(&gateway), config.public);
         let public = Listener::serve(public, public_address, routes, config.server.clone());
-        let routes = api::router(Arc::new(registry), journal, config.upload_bytes);
+        let routes = api::router(Arc::new(registry), journal, jobs, config.upload_bytes);
         let routes = health(public.stop.subscribe()).merge(routes);
         let admin = Listener::serve(admin, admin_address, routes, config.server);
+        let jobs_stop = CancellationToken::new();
+        let jobs_end = tokio::spawn(Arc::clone(&worker).run(jobs_stop.clone()));
         tracing::info!(public = %public_address, admin = %admin_address, "listening");
         Ok(Self {
             public,
             admin,
             gateway,
+            jobs_stop,
+            jobs_end,
             drain: config.drain,
         })
     }
@@ -124,7 +137,12 @@ impl App {
         self.public.end(end).await;
         // Each call has a deadline of its own, and most have ended with their connections.
         if tokio::time::timeout(LAST_CALLS, self.gateway.drained()).await.is_err() {
-            tracing::warn!("calls were still under way at the end; they are on record as running");
+            tracing::warn!("calls were still under way at the end; the next start finds out what became of them");
+        }
+        self.jobs_stop.cancel();
+        // Each has a deadline of its own, and what is cut off goes on at the next start.
+        if tokio::time::timeout(LAST_CALLS, self.jobs_end).await.is_err() {
+            tracing::warn!("jobs were still under way at the end; they go on at the next start");
         }
         self.admin.end(end.max(Instant::now() + LAST_REQUESTS)).await;
     }

@@ -1,8 +1,7 @@
 //! The use case: an order event comes in, its module runs, an answer goes back, and all of it is on record.
 
-mod verdict;
+mod event;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,25 +9,25 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use ulid::Ulid;
 
-use crate::domain::answer::{Failure, Reply};
-use crate::domain::call::{CallId, Outcome, Usage};
+use crate::domain::answer::Reply;
+use crate::domain::call::{CallId, Outcome};
 use crate::domain::event::Event;
 use crate::domain::module::ModuleStatus;
-use crate::domain::name::SecretName;
 use crate::domain::secret::Secret;
 use crate::egress::secrets;
+use crate::jobs::Jobs;
+use crate::jobs::verdict::{NOT_RECORDED, STOPPED, Verdict};
 use crate::journal::CallLog;
-use crate::registry::{Serving, ServingVersion, Table};
-use crate::runner::{Runner, Time, without_secrets};
-use crate::sandbox::{Ask, Handle, Prepared, Ran};
+use crate::registry::{Serving, Table};
+use crate::runner::Runner;
+use crate::sandbox::Prepared;
 use crate::telecloud::decode::{self, DecodeLimits, Kind};
 use crate::vault::Vault;
-use verdict::{Verdict, verdict};
+use event::Admitted;
 
 /// No tenant of that name, or no module of that name: the two are not told apart.
 pub const UNKNOWN_MODULE: &str = "Module Error: there is no module at this URL. Check the module's URL in TeleCloud.";
@@ -37,8 +36,6 @@ const NO_VERSION: &str = "Module Error: this module has no active version. Ask t
 const WRONG_KEY: &str = "Module authentication failed";
 const MISSING_SERVICE: &str = "Missing SERVICE";
 const PLACEHOLDER: &str = "The order could not be taken: a field holds the placeholder of a secret";
-const NOT_RECORDED: &str = "Module Error: the gateway cannot record the call, nothing was changed. Please retry.";
-const STOPPED: &str = "Module Error: the gateway failed. Ask its operator to look at the call.";
 
 /// How long the end of a call may take to be on record. It takes milliseconds, or the disk is stuck.
 const RECORD: Duration = Duration::from_secs(5);
@@ -93,18 +90,26 @@ pub struct Gateway {
     modules: Arc<Table<Prepared>>,
     vault: Arc<Vault>,
     runner: Arc<Runner>,
+    jobs: Arc<Jobs>,
     calls: TaskTracker,
 }
 
 impl Gateway {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(config: Config, modules: Arc<Table<Prepared>>, vault: Arc<Vault>, runner: Arc<Runner>) -> Self {
+    pub fn new(
+        config: Config,
+        modules: Arc<Table<Prepared>>,
+        vault: Arc<Vault>,
+        runner: Arc<Runner>,
+        jobs: Arc<Jobs>,
+    ) -> Self {
         Self {
             config,
             modules,
             vault,
             runner,
+            jobs,
             calls: TaskTracker::new(),
         }
     }
@@ -123,7 +128,7 @@ impl Gateway {
         let gateway = Arc::clone(self);
         let call = self
             .calls
-            .spawn(async move { gateway.call(&serving, id, post).await }.instrument(span));
+            .spawn(async move { gateway.call(serving, id, post).await }.instrument(span));
         call.await.unwrap_or_else(|error| {
             tracing::error!(%error, "a call ended in a panic");
             Reply::failure(STOPPED)
@@ -137,41 +142,47 @@ impl Gateway {
     }
 
     /// One call, from the post to the answer, on record before it is answered.
-    async fn call(&self, serving: &Serving<Prepared>, id: CallId, post: Post) -> Reply {
+    async fn call(self: &Arc<Self>, serving: Arc<Serving<Prepared>>, id: CallId, post: Post) -> Reply {
         let deadline = Instant::now() + Duration::from_millis(serving.settings.limits.deadline_ms);
-        let log = self.runner.begin(serving, id, None);
-        let (verdict, usage) = match self.admit(serving, &log, post) {
-            Ok((event, version)) => self.run(serving, &log, event, version, deadline).await,
-            Err(verdict) => (verdict, Usage::default()),
-        };
-        tell(verdict.outcome);
-        let Verdict { reply, outcome, detail } = verdict;
-        let finished = timeout(
-            RECORD,
-            log.finish(&reply, outcome, detail.as_deref(), usage.memory_bytes),
-        )
-        .await;
-        let trouble = match finished {
+        let log = self.runner.begin(&serving, id, None);
+        match self.admit(&serving, &log, post) {
+            Ok((event, prepared)) => {
+                let admitted = Admitted {
+                    serving,
+                    prepared,
+                    event,
+                    log,
+                    deadline,
+                };
+                self.event(admitted).await
+            }
+            Err(verdict) => self.finish(&log, verdict).await,
+        }
+    }
+
+    /// Ends a call in which no module ran.
+    async fn finish(&self, log: &CallLog, verdict: Verdict) -> Reply {
+        let Verdict {
+            reply, outcome, detail, ..
+        } = verdict;
+        tell(outcome);
+        let finished = log.finish(Some(&reply), outcome, detail.as_deref(), 0);
+        let trouble = match timeout(RECORD, finished).await {
             Ok(Ok(())) => return reply,
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("not within {} s", RECORD.as_secs()),
         };
         tracing::error!(error = trouble, "the end of a call could not be recorded");
-        if verdict::nothing_left(&log.exchanges()) {
-            Reply::failure(NOT_RECORDED)
-        } else {
-            // What the carrier has done cannot be taken back, so the truth is told all the same.
-            reply
-        }
+        Reply::failure(NOT_RECORDED)
     }
 
     /// Reads the post and checks whether its event may run: what comes back is what runs.
-    fn admit<'a>(
+    fn admit(
         &self,
-        serving: &'a Serving<Prepared>,
+        serving: &Serving<Prepared>,
         log: &CallLog,
         post: Post,
-    ) -> Result<(Arc<Event>, &'a ServingVersion<Prepared>), Verdict> {
+    ) -> Result<(Arc<Event>, Arc<Prepared>), Verdict> {
         let body = post
             .body
             .map_err(|error| Verdict::refused(error.sentence(), error.to_string()))?;
@@ -217,7 +228,7 @@ impl Gateway {
                 "a posted field holds the placeholder of a secret",
             ));
         }
-        Ok((Arc::from(event), version))
+        Ok((Arc::from(event), Arc::clone(&version.prepared)))
     }
 
     fn authenticate(&self, serving: &Serving<Prepared>, presented: &[Secret]) -> Result<(), Verdict> {
@@ -234,36 +245,6 @@ impl Gateway {
             )),
             _ => Ok(()),
         }
-    }
-
-    async fn run(
-        &self,
-        serving: &Serving<Prepared>,
-        log: &CallLog,
-        event: Arc<Event>,
-        version: &ServingVersion<Prepared>,
-        deadline: Instant,
-    ) -> (Verdict, Usage) {
-        let settings = &serving.settings;
-        let ask = Handle { event };
-        let action = ask.action();
-        let time = Time {
-            deadline,
-            given: Duration::from_millis(settings.limits.deadline_ms),
-            stop: CancellationToken::new(),
-        };
-        let ran = self.runner.run(settings, &version.prepared, log, ask, time);
-        let Ran { result, usage } = ran.await;
-        let result = result.map(|word| word.map_err(|failure| hidden(failure, &settings.secrets)));
-        (verdict(action, result, &log.exchanges()), usage)
-    }
-}
-
-/// A rejection goes to whoever ordered, word for word.
-fn hidden(failure: Failure, secrets: &BTreeMap<SecretName, Secret>) -> Failure {
-    match failure {
-        Failure::Rejected(text) => Failure::Rejected(without_secrets(text, secrets)),
-        failure => failure,
     }
 }
 

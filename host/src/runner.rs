@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::telecloud::{NotTold, tell};
 pub use self::witness::Witness;
+use crate::domain::answer::Failure;
 use crate::domain::call::CallId;
 use crate::domain::name::SecretName;
 use crate::domain::secret::{MASK, Secret};
@@ -103,7 +104,6 @@ impl Runner {
             spent: Spent::default(),
         };
         let invocation = Invocation {
-            call: log.id(),
             config: Arc::clone(&settings.config),
             door: Arc::clone(&self.door),
             passage: Arc::new(passage),
@@ -112,6 +112,15 @@ impl Runner {
             log: witness,
         };
         self.sandbox.run(prepared, ask, invocation).await
+    }
+}
+
+/// The same for what a module said: a rejection goes to whoever ordered.
+#[must_use]
+pub fn hidden(failure: Failure, secrets: &BTreeMap<SecretName, Secret>) -> Failure {
+    match failure {
+        Failure::Rejected(text) => Failure::Rejected(without_secrets(text, secrets)),
+        failure => failure,
     }
 }
 

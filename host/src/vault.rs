@@ -147,6 +147,14 @@ impl Vault {
         *blake3::keyed_hash(&self.hash, token.as_bytes()).as_bytes()
     }
 
+    /// A keyed hash of bytes for one purpose. The same bytes hash to something else for another.
+    #[must_use]
+    pub fn hash_for(&self, purpose: &str, bytes: &[u8]) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.hash);
+        hasher.update(blake3::hash(purpose.as_bytes()).as_bytes()).update(bytes);
+        *hasher.finalize().as_bytes()
+    }
+
     /// Whether two hashes are equal, in a time that does not depend on where they differ.
     #[must_use]
     pub fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {

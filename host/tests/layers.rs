@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Areas in reading order, and which others each may use.
-const AREAS: [(&str, &[&str]); 16] = [
+const AREAS: [(&str, &[&str]); 17] = [
     ("domain", &[]),
     ("vault", &["domain"]),
     ("storage", &["domain"]),
@@ -30,6 +30,19 @@ const AREAS: [(&str, &[&str]); 16] = [
         ],
     ),
     (
+        "jobs",
+        &[
+            "domain",
+            "vault",
+            "storage",
+            "telecloud",
+            "sandbox",
+            "journal",
+            "registry",
+            "runner",
+        ],
+    ),
+    (
         "gateway",
         &[
             "domain",
@@ -40,11 +53,12 @@ const AREAS: [(&str, &[&str]); 16] = [
             "journal",
             "registry",
             "runner",
+            "jobs",
         ],
     ),
     (
         "api",
-        &["domain", "storage", "egress", "sandbox", "journal", "registry"],
+        &["domain", "storage", "egress", "sandbox", "journal", "registry", "jobs"],
     ),
     ("public", &["domain", "telecloud", "gateway"]),
     ("server", &[]),
@@ -56,8 +70,8 @@ const AREAS: [(&str, &[&str]); 16] = [
     (
         "app",
         &[
-            "domain", "vault", "storage", "egress", "sandbox", "journal", "registry", "runner", "gateway", "api",
-            "public", "server", "config",
+            "domain", "vault", "storage", "egress", "sandbox", "journal", "registry", "runner", "jobs", "gateway",
+            "api", "public", "server", "config",
         ],
     ),
 ];

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::domain::name::InvalidName;
 use crate::domain::telecloud::InvalidUrlTemplate;
+use crate::jobs::JobError;
 use crate::journal::JournalError;
 use crate::registry::{EngineError, RegistryError};
 use crate::storage::StorageError;
@@ -219,6 +220,18 @@ impl From<JournalError> for Problem {
         match error {
             JournalError::Storage(error) => error.into(),
             JournalError::Ended => Code::Internal.because("The gateway mixed up its calls; ask its operator."),
+        }
+    }
+}
+
+impl From<JobError> for Problem {
+    fn from(error: JobError) -> Self {
+        match error {
+            JobError::Storage(error) => error.into(),
+            JobError::Unwritable(why) => {
+                tracing::error!(why, "a job could not be written down");
+                Code::Internal.because("The gateway's log says why; ask its operator.")
+            }
         }
     }
 }

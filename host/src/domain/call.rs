@@ -148,6 +148,31 @@ pub struct Exchange {
     pub end: Option<ExchangeEnd>,
 }
 
+impl Exchange {
+    /// Whether a byte of it may have reached the carrier. One that is still under way, or was cut off, may have.
+    #[must_use]
+    pub fn got_out(&self) -> bool {
+        !matches!(self.end, Some(ExchangeEnd::Denied { .. } | ExchangeEnd::NotSent { .. }))
+    }
+
+    /// Whether the carrier answered, whatever it said.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        matches!(self.end, Some(ExchangeEnd::Answered { .. }))
+    }
+
+    /// Whether something may be different at the carrier because of it. An answer of 400 to 499 says that nothing is, but
+    /// for 408, with which a server gives up on a request that it may have begun to act on.
+    #[must_use]
+    pub fn may_have_changed(&self) -> bool {
+        let refused = matches!(
+            &self.end,
+            Some(ExchangeEnd::Answered { response }) if matches!(response.status, 400..=407 | 409..=499)
+        );
+        !self.read_only && self.got_out() && !refused
+    }
+}
+
 /// A line that the module logged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LogLine {

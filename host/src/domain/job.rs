@@ -12,7 +12,7 @@ use super::call::{CallId, Outcome};
 use super::event::ActionKind;
 use super::name::ModuleName;
 
-/// Two events of the same identity are the same event: a keyed hash, 64 hexadecimal digits in text.
+/// A keyed hash, 64 hexadecimal digits in text. Two events of the same identity are the same event.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Identity(pub [u8; 32]);
@@ -187,6 +187,8 @@ pub struct Unsent {
 pub struct Job {
     /// The call that it follows; its own id.
     pub call: CallId,
+    /// The call in which the event runs or ran last.
+    pub run: CallId,
     /// Which module.
     pub module: ModuleName,
     /// Of its event.
@@ -216,6 +218,9 @@ pub struct Job {
     /// When this was last written: what is left until `due` counts from here, so that a clock that was set back does not
     /// put a job off for as long.
     pub written: Timestamp,
+    /// Keyed hash of the module's note on a pending order, by which a carrier's callback finds the job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Identity>,
     /// News for TeleCloud.
     pub unsent: Option<Unsent>,
     /// How the call counts now.
@@ -226,4 +231,26 @@ pub struct Job {
     pub requests: u32,
     /// How many [`After`]s are on record.
     pub steps: u32,
+}
+
+impl Job {
+    /// When something is to be done next, if anything is.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let stage = match self.stage {
+            Stage::Running | Stage::Telling => None,
+            Stage::Unknown | Stage::Pending | Stage::Again | Stage::Found | Stage::Fallout => Some(self.due),
+        };
+        let news = self.unsent.as_ref().map(|unsent| unsent.due);
+        match (stage, news) {
+            (Some(stage), Some(news)) => Some(stage.min(news)),
+            (stage, news) => stage.or(news),
+        }
+    }
+
+    /// Where it stands, or stood before a person was called.
+    #[must_use]
+    pub fn standing(&self) -> Stage {
+        self.fallout.map_or(self.stage, |(_, was)| was)
+    }
 }

@@ -173,13 +173,14 @@ impl CallLog {
         }
     }
 
-    /// Ends the call. Durable before it returns; after an error it may be tried again, and says the same again.
+    /// Ends the call, with what it came to for TeleCloud, if it was an event. Durable before it returns; after an error it may
+    /// be tried again, and says the same again.
     ///
     /// # Errors
     /// When it could not be kept.
     pub async fn finish(
         &self,
-        reply: &Reply,
+        reply: Option<&Reply>,
         outcome: Outcome,
         detail: Option<&str>,
         memory_bytes: u64,

@@ -71,7 +71,7 @@ pub(super) struct Answered {
     pub(super) outcome: Outcome,
     pub(super) micros: u64,
     pub(super) detail: Option<String>,
-    pub(super) reply: Reply,
+    pub(super) reply: Option<Reply>,
     pub(super) usage: Usage,
 }
 
@@ -209,7 +209,7 @@ pub(super) fn fold<'a>(id: CallId, records: impl IntoIterator<Item = &'a [u8]>) 
                 call.outcome = answered.outcome;
                 call.micros = answered.micros;
                 call.detail = answered.detail;
-                call.reply = Some(answered.reply);
+                call.reply = answered.reply;
                 call.usage = answered.usage;
             }
         }

@@ -124,7 +124,7 @@ async fn a_call_without_an_exchange_is_one_record(stores: Stores) {
     call.event("Order/Create", &order("1001"));
     call.log("info", "starting\n");
     assert_eq!(show(&stores, call.id()).await, None);
-    call.finish(&with_vars(), Outcome::Pending, Some("as it should"), 65_536)
+    call.finish(Some(&with_vars()), Outcome::Pending, Some("as it should"), 65_536)
         .await
         .expect("kept");
     assert_eq!(
@@ -192,7 +192,7 @@ async fn an_exchange_is_kept_before_it_leaves(stores: Stores) {
     assert_eq!(crashed.exchanges[1].end, None);
 
     call.exchange_ended(number, 1_500, &answered());
-    call.finish(&Reply::success(), Outcome::Done, None, 0)
+    call.finish(Some(&Reply::success()), Outcome::Done, None, 0)
         .await
         .expect("kept");
     let shown = show(&stores, call.id()).await.expect("there");
@@ -218,7 +218,7 @@ async fn a_denied_request_waits_for_the_next_write(stores: Stores) {
     call.event("Order/Create", &order("1001"));
     denied(&call, &request(), "no grant allows it").await;
     assert_eq!(show(&stores, call.id()).await, None);
-    call.finish(&Reply::failure("x"), Outcome::Unreachable, None, 0)
+    call.finish(Some(&Reply::failure("x")), Outcome::Unreachable, None, 0)
         .await
         .expect("kept");
     let shown = show(&stores, call.id()).await.expect("there");
@@ -233,14 +233,14 @@ async fn what_comes_after_the_end_is_left_out(stores: Stores) {
         .exchange_started(None, false, &request(), second(1))
         .await
         .expect("kept");
-    call.finish(&Reply::failure("x"), Outcome::Unknown, None, 0)
+    call.finish(Some(&Reply::failure("x")), Outcome::Unknown, None, 0)
         .await
         .expect("kept");
     call.log("info", "late");
     call.exchange_ended(number, 1, &answered());
     let late = call.exchange_started(None, false, &request(), second(2)).await;
     assert!(matches!(late, Err(JournalError::Ended)));
-    call.finish(&Reply::success(), Outcome::Done, None, 0)
+    call.finish(Some(&Reply::success()), Outcome::Done, None, 0)
         .await
         .expect("nothing to do");
     let shown = show(&stores, call.id()).await.expect("there");
@@ -254,9 +254,14 @@ async fn what_comes_after_the_end_is_left_out(stores: Stores) {
 async fn a_call_that_was_not_readable_is_recorded(stores: Stores) {
     let call = begin(&stores, 0);
     assert_eq!(call.record().outcome, Outcome::Running);
-    call.finish(&Reply::failure("Unreadable"), Outcome::Refused, Some("no UTF-8"), 0)
-        .await
-        .expect("kept");
+    call.finish(
+        Some(&Reply::failure("Unreadable")),
+        Outcome::Refused,
+        Some("no UTF-8"),
+        0,
+    )
+    .await
+    .expect("kept");
     let shown = show(&stores, call.id()).await.expect("there");
     assert_eq!(
         (
@@ -278,7 +283,7 @@ fn with_a_pin() -> Document {
 async fn a_post_that_was_not_accepted_leaves_what_it_is_found_by(stores: Stores) {
     let call = begin(&stores, 0);
     call.identity("Order/Create", &with_a_pin());
-    call.finish(&Reply::failure("x"), Outcome::Refused, Some("wrong key"), 0)
+    call.finish(Some(&Reply::failure("x")), Outcome::Refused, Some("wrong key"), 0)
         .await
         .expect("kept");
     let shown = show(&stores, call.id()).await.expect("there");
@@ -296,7 +301,7 @@ async fn an_identity_is_completed_by_the_event(stores: Stores) {
     both.event("Order/Create", &with_a_pin());
     both.event("Order/Create", &order("1003"));
     both.log("info", "with hunter2");
-    both.finish(&Reply::success(), Outcome::Done, None, 0)
+    both.finish(Some(&Reply::success()), Outcome::Done, None, 0)
         .await
         .expect("kept");
     let shown = show(&stores, both.id()).await.expect("there");
@@ -358,7 +363,9 @@ async fn calls_that_run_at_the_same_time_are_whole_after_a_restart() {
                     call.exchange_ended(number, 5, &answered());
                 });
                 futures_util::future::join_all(both).await;
-                call.finish(&with_vars(), Outcome::Done, None, 0).await.expect("kept");
+                call.finish(Some(&with_vars()), Outcome::Done, None, 0)
+                    .await
+                    .expect("kept");
                 records.push(call.record());
             }
             records

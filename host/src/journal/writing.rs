@@ -208,7 +208,7 @@ impl State {
     pub(super) fn finish(
         &mut self,
         micros: u64,
-        reply: &Reply,
+        reply: Option<&Reply>,
         outcome: Outcome,
         detail: Option<&str>,
         memory_bytes: u64,
@@ -217,7 +217,7 @@ impl State {
             return;
         }
         // The VARs first, because what is secret in them is secret in the detail as well.
-        let reply = self.reply(reply);
+        let reply = reply.map(|reply| self.reply(reply));
         let answered = Answered {
             outcome,
             micros,

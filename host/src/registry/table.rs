@@ -120,6 +120,14 @@ impl<P> Table<P> {
         tenants.get(tenant)?.get(module).map(Arc::clone)
     }
 
+    /// The tenants that have modules.
+    #[must_use]
+    pub fn tenants(&self) -> Vec<TenantName> {
+        let tenants = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let modules = tenants.values().filter_map(|modules| modules.values().next());
+        modules.map(|serving| serving.settings.path.tenant.clone()).collect()
+    }
+
     /// Replaces all modules of a tenant. Each keeps the version that it has been serving.
     fn replace(&self, tenant: &TenantName, modules: Vec<Settings>) {
         let mut tenants = self.0.write().unwrap_or_else(PoisonError::into_inner);

@@ -24,8 +24,10 @@ pub trait Ask: Call {
 /// Carries out one order event.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    /// What is asked for. The module gets it under the id of the call that it runs in.
+    /// What is asked for.
     pub event: Arc<Event>,
+    /// The call that it came in, under whose id the module gets it, also when it is run again.
+    pub call: CallId,
 }
 
 /// Asks how a pending order stands.
@@ -82,8 +84,8 @@ pub trait Call: Send + Sized {
 
     /// The function, or the interface that the component does not export.
     fn function(exports: &Exports) -> Result<&Function<Self>, Export>;
-    /// What it is called with, in the call of this name.
-    fn params(self, call: CallId, state: &mut CallState) -> wasmtime::Result<Self::Params>;
+    /// What it is called with.
+    fn params(self, state: &mut CallState) -> wasmtime::Result<Self::Params>;
     /// Checks what it returned; or says why that is no word.
     fn word(raw: Self::Raw) -> Result<Self::Word, String>;
 }
@@ -103,8 +105,8 @@ impl Call for Handle {
         Ok(&exports.handle)
     }
 
-    fn params(self, call: CallId, state: &mut CallState) -> wasmtime::Result<Self::Params> {
-        let event = words::event_of(&self.event, call);
+    fn params(self, state: &mut CallState) -> wasmtime::Result<Self::Params> {
+        let event = words::event_of(&self.event, self.call);
         let document = state.table.push(PostedDocument(self.event))?;
         Ok((event, Resource::new_borrow(document.rep())))
     }
@@ -130,7 +132,7 @@ impl Call for Check {
         completion.map(|both| &both.check).ok_or(Export::Completion)
     }
 
-    fn params(self, _: CallId, _: &mut CallState) -> wasmtime::Result<Self::Params> {
+    fn params(self, _: &mut CallState) -> wasmtime::Result<Self::Params> {
         Ok((words::event_of(&self.event, self.call), self.state))
     }
 
@@ -155,7 +157,7 @@ impl Call for Receive {
         completion.map(|both| &both.receive).ok_or(Export::Completion)
     }
 
-    fn params(self, _: CallId, _: &mut CallState) -> wasmtime::Result<Self::Params> {
+    fn params(self, _: &mut CallState) -> wasmtime::Result<Self::Params> {
         Ok((words::callback_of(self.callback),))
     }
 
@@ -179,7 +181,7 @@ impl Call for Find {
         exports.find.as_ref().ok_or(Export::Reconcile)
     }
 
-    fn params(self, _: CallId, _: &mut CallState) -> wasmtime::Result<Self::Params> {
+    fn params(self, _: &mut CallState) -> wasmtime::Result<Self::Params> {
         Ok((words::event_of(&self.event, self.call),))
     }
 
@@ -203,7 +205,7 @@ impl Call for ReadUsage {
         exports.read.as_ref().ok_or(Export::Usage)
     }
 
-    fn params(self, _: CallId, _: &mut CallState) -> wasmtime::Result<Self::Params> {
+    fn params(self, _: &mut CallState) -> wasmtime::Result<Self::Params> {
         let subscriptions = self.subscriptions.into_iter().map(words::subscription_of);
         Ok((subscriptions.collect(), self.cursor))
     }
@@ -228,7 +230,7 @@ impl Call for ListSubscribers {
         exports.list.as_ref().ok_or(Export::Audit)
     }
 
-    fn params(self, _: CallId, _: &mut CallState) -> wasmtime::Result<Self::Params> {
+    fn params(self, _: &mut CallState) -> wasmtime::Result<Self::Params> {
         Ok((self.cursor,))
     }
 

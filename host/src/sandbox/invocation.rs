@@ -14,7 +14,7 @@ use super::ask::Ask;
 use super::exports::{Export, Function};
 use super::log::LogSink;
 use super::state::CallState;
-use crate::domain::call::{CallId, Usage};
+use crate::domain::call::Usage;
 use crate::egress::{Door, Passage};
 
 /// Bytes that a module can hand to the host in one of its calls of the host's functions.
@@ -28,8 +28,6 @@ const SETTLE: Duration = Duration::from_secs(1);
 
 /// Everything that a call is given, whatever is asked in it.
 pub struct Invocation {
-    /// The call's name.
-    pub call: CallId,
     /// The module's settings.
     pub config: Arc<BTreeMap<String, String>>,
     /// The way out.
@@ -132,7 +130,7 @@ pub(super) async fn run<A: Ask>(
         }
     });
 
-    let calling = call(&mut store, prepared, function, ask, invocation.call);
+    let calling = call(&mut store, prepared, function, ask);
     let ended = in_time(&invocation, calling).await;
     let state = store.data();
     let usage = Usage {
@@ -171,10 +169,9 @@ async fn call<A: Ask>(
     prepared: &Prepared,
     function: &Function<A>,
     ask: A,
-    call: CallId,
 ) -> wasmtime::Result<A::Raw> {
     let instance = prepared.component.instantiate_async(&mut *store).await?;
-    let params = ask.params(call, store.data_mut())?;
+    let params = ask.params(store.data_mut())?;
     function.call(store, &instance, params).await
 }
 

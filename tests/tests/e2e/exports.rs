@@ -129,7 +129,6 @@ impl Rig {
             spent: Spent::default(),
         };
         let invocation = Invocation {
-            call: CallId(Ulid::generate()),
             config: Arc::new(self.config.clone()),
             door: Arc::new(Door::new(egress::Config::default())),
             passage: Arc::new(passage),
@@ -317,8 +316,11 @@ async fn what_a_module_does_not_export_is_not_in_its_component() -> Result<()> {
     let list = ListSubscribers { cursor: None };
     let fault = rig.ask(list).await.expect_err("not exported");
     assert_eq!(fault.to_string(), "does not export the interface audit");
-    let (event, _) = order();
-    assert!(rig.ask(Handle { event }).await.is_ok(), "what it has can be asked");
+    let (event, call) = order();
+    assert!(
+        rig.ask(Handle { event, call }).await.is_ok(),
+        "what it has can be asked"
+    );
     Ok(())
 }
 

@@ -19,6 +19,7 @@ use crate::domain::name::{ConfigKey, ModuleName, ModulePath, SecretName, TenantN
 use crate::domain::secret::Secret;
 use crate::domain::telecloud::UrlTemplate;
 use crate::domain::tenant::Scope;
+use crate::jobs::Jobs;
 use crate::journal::{Journal, NewCall};
 use crate::registry::access::{NewToken, Principal};
 use crate::registry::admin_token::AdminToken;
@@ -70,6 +71,9 @@ impl World {
         let folder = std::env::temp_dir();
         let admin = AdminToken::establish(&*stores.documents, &vault, Some(&given), &folder).await;
         let journal = Journal::new(Arc::clone(&stores.log));
+        let jobs = Jobs::open(stores.clone(), Arc::clone(&vault), &[])
+            .await
+            .expect("opened");
         let loaded = Registry::load(stores, vault, FakeEngine::new(), &admin.expect("a good token")).await;
         let (registry, table) = loaded.expect("loaded");
         let registry = Arc::new(registry);
@@ -118,7 +122,7 @@ impl World {
             .expect("set");
         let call = record(&journal, &sim).await;
         let mut world = Self {
-            router: crate::api::router(Arc::clone(&registry), journal, UPLOAD_BYTES),
+            router: crate::api::router(Arc::clone(&registry), journal, jobs, UPLOAD_BYTES),
             registry,
             table,
             key: key.id,
@@ -221,7 +225,7 @@ async fn record(journal: &Journal, at: &ModulePath) -> String {
         secrets: &Arc::default(),
     });
     call.event("Order/Create", &Document::new(json!({"order_number": "4711"})));
-    let ended = call.finish(&Reply::success(), Outcome::Done, None, 0).await;
+    let ended = call.finish(Some(&Reply::success()), Outcome::Done, None, 0).await;
     ended.expect("recorded");
     id.to_string()
 }

@@ -99,7 +99,7 @@ async fn a_record_is_bounded_whatever_happens() {
         let mut vars = Vars::default();
         (1..=20).for_each(|index| vars.set(index, text.clone()).expect("a VAR"));
         let reply = Reply::Success { pending: true, vars };
-        call.finish(&reply, Outcome::Pending, Some(&text), u64::MAX)
+        call.finish(Some(&reply), Outcome::Pending, Some(&text), u64::MAX)
             .await
             .expect("kept");
         let bytes = stored(&stores, &call).await;
@@ -124,7 +124,9 @@ async fn what_telecloud_is_told_is_cut_in_the_record() {
             }
             _ => Reply::failure(long.clone()),
         };
-        call.finish(&reply, Outcome::Done, Some(&long), 0).await.expect("kept");
+        call.finish(Some(&reply), Outcome::Done, Some(&long), 0)
+            .await
+            .expect("kept");
         let record = call.record();
         let (kept, most) = match record.reply.expect("there") {
             Reply::Success { vars, .. } => (vars.get(8).expect("there").to_owned(), 2 << 10),

@@ -10,7 +10,7 @@ async fn the_newest_calls_come_first_page_by_page(stores: Stores) {
     for seconds in 0..7 {
         let call = begin(&stores, seconds);
         call.event("Order/Create", &order(&seconds.to_string()));
-        call.finish(&Reply::success(), Outcome::Done, None, 0)
+        call.finish(Some(&Reply::success()), Outcome::Done, None, 0)
             .await
             .expect("kept");
     }
@@ -46,7 +46,9 @@ async fn a_listing_shows_only_what_matches(stores: Stores) {
     for (seconds, service, number, outcome) in rows {
         let call = begin(&stores, seconds);
         call.event(service, &order(number));
-        call.finish(&Reply::success(), outcome, None, 0).await.expect("kept");
+        call.finish(Some(&Reply::success()), outcome, None, 0)
+            .await
+            .expect("kept");
     }
     let running = begin(&stores, 30);
     running.event("Order/Swap", &order("3"));
@@ -147,7 +149,7 @@ async fn a_listing_shows_only_what_matches(stores: Stores) {
 
 async fn another_tenants_call_is_not_there(stores: Stores) {
     let call = begin(&stores, 0);
-    call.finish(&Reply::success(), Outcome::Done, None, 0)
+    call.finish(Some(&Reply::success()), Outcome::Done, None, 0)
         .await
         .expect("kept");
     let journal = Journal::new(stores.log);
@@ -176,7 +178,7 @@ async fn one_listing_looks_at_a_bounded_number_of_calls() {
     for seconds in 0..beyond {
         let call = begin(&stores, seconds);
         call.event("Order/Create", &order(if seconds == 0 { "oldest" } else { "x" }));
-        call.finish(&Reply::success(), Outcome::Done, None, 0)
+        call.finish(Some(&Reply::success()), Outcome::Done, None, 0)
             .await
             .expect("kept");
     }

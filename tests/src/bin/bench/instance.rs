@@ -107,10 +107,9 @@ impl Bench {
         runtime.block_on(async {
             let before = own_cpu()?;
             for _ in 0..CALLS {
-                let event = Arc::clone(&self.event);
                 let ran = self
                     .sandbox
-                    .run(&self.prepared, Handle { event }, self.invocation())
+                    .run(&self.prepared, self.question(), self.invocation())
                     .await;
                 if !matches!(ran.result, Ok(Ok(_))) {
                     bail!("the module did not answer: {:?}", ran.result);
@@ -120,10 +119,16 @@ impl Bench {
         })
     }
 
+    fn question(&self) -> Handle {
+        Handle {
+            event: Arc::clone(&self.event),
+            call: CallId(ulid::Ulid::generate()),
+        }
+    }
+
     fn invocation(&self) -> Invocation {
         let nothing = Arc::new(Nothing);
         Invocation {
-            call: CallId(ulid::Ulid::generate()),
             config: Arc::new(BTreeMap::new()),
             door: Arc::clone(&self.door),
             passage: Arc::new(Passage {

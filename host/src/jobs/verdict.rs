@@ -3,70 +3,98 @@
 //! A module's claim that nothing was changed, or that the carrier rejected the order, is believed only when the record of its
 //! exchanges does not say otherwise: on either an order may be refunded or sent again.
 
+use super::course::Came;
 use crate::domain::answer::{Answer, Failure, Reply};
 use crate::domain::call::{Exchange, ExchangeEnd, Outcome};
-use crate::domain::event::ActionKind;
+use crate::domain::event::{ActionKind, Vars};
 use crate::sandbox::Fault;
 
 /// The carrier was not reached.
-pub(super) const UNREACHABLE: &str = "Carrier Error: carrier unreachable, nothing was changed. Please retry.";
+pub const UNREACHABLE: &str = "Carrier Error: carrier unreachable, nothing was changed. Please retry.";
 /// Something was sent, and how it ended is not known.
-pub(super) const UNKNOWN: &str = "Carrier Error: outcome unknown and being checked. Do not send this order again yet.";
+pub const UNKNOWN: &str = "Carrier Error: outcome unknown and being checked. Do not send this order again yet.";
 /// The module failed by itself.
-pub(super) const FAULTED: &str =
+pub const FAULTED: &str =
     "Module Error: the module failed, nothing was changed. Ask the integrator to look at the call.";
 /// Every slot was taken until the deadline.
-pub(super) const BUSY: &str = "Module Error: busy, nothing was changed. Please retry.";
+pub const BUSY: &str = "Module Error: busy, nothing was changed. Please retry.";
+/// Nothing is run or sent that cannot be recorded.
+pub const NOT_RECORDED: &str = "Module Error: the gateway cannot record the call, nothing was changed. Please retry.";
+/// Not to be seen.
+pub const STOPPED: &str = "Module Error: the gateway failed. Ask its operator to look at the call.";
 /// A module rejected an order without a word.
 const NO_REASON: &str = "Module Error: the module rejected the order and gave no reason.";
 
-/// A call's end, for TeleCloud and for the record.
+/// A call's end: for TeleCloud, for the record, and for its job.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Verdict {
+pub struct Verdict {
     /// What TeleCloud is told.
-    pub(super) reply: Reply,
+    pub reply: Reply,
     /// How the call counts.
-    pub(super) outcome: Outcome,
+    pub outcome: Outcome,
     /// Why, for operators.
-    pub(super) detail: Option<String>,
+    pub detail: Option<String>,
+    /// What it means for the event's job.
+    pub came: Came,
 }
 
 impl Verdict {
     /// The event does not get to run.
-    pub(super) fn refused(error: impl Into<String>, detail: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn refused(error: impl Into<String>, detail: impl Into<String>) -> Self {
         failure(error, Outcome::Refused, Some(detail.into()))
     }
 
+    /// Answered without a module.
+    #[must_use]
+    pub fn answered(reply: Reply) -> Self {
+        Self {
+            reply,
+            outcome: Outcome::Done,
+            detail: None,
+            came: Came::NothingChanged,
+        }
+    }
+
     /// TeleCloud's test request, and the module would run if it were an order.
-    pub(super) fn test_passed() -> Self {
+    #[must_use]
+    pub fn test_passed() -> Self {
         Self {
             reply: Reply::success(),
             outcome: Outcome::Done,
             detail: Some("a test request".to_owned()),
+            came: Came::Done(Vars::default()),
         }
     }
 }
 
 /// Decides how a call ended.
 #[must_use]
-pub(super) fn verdict(
-    action: ActionKind,
-    result: Result<Result<Answer, Failure>, Fault>,
-    exchanges: &[Exchange],
-) -> Verdict {
+pub fn verdict(action: ActionKind, result: Result<Result<Answer, Failure>, Fault>, exchanges: &[Exchange]) -> Verdict {
+    let unknown = |detail: String| Verdict {
+        reply: open_reply(action),
+        outcome: Outcome::Unknown,
+        detail: Some(detail),
+        came: Came::Unknown,
+    };
     match result {
         Ok(Ok(Answer::Done(vars))) => Verdict {
-            reply: Reply::Success { pending: false, vars },
+            reply: Reply::Success {
+                pending: false,
+                vars: vars.clone(),
+            },
             outcome: Outcome::Done,
             detail: None,
+            came: Came::Done(vars),
         },
         Ok(Ok(Answer::Pending(pending))) if action == ActionKind::Create => Verdict {
             reply: Reply::Success {
                 pending: true,
-                vars: pending.vars,
+                vars: pending.vars.clone(),
             },
             outcome: Outcome::Pending,
             detail: None,
+            came: Came::Pending(pending),
         },
         Ok(Ok(Answer::Pending(_))) => unknown(format!(
             "the module answered pending to {action}, which TeleCloud knows for Order/Create only; answer done or a failure"
@@ -83,9 +111,12 @@ pub(super) fn verdict(
             } else {
                 text
             };
-            failure(text, Outcome::Rejected, None)
+            Verdict {
+                came: Came::Rejected(text.clone()),
+                ..failure(text, Outcome::Rejected, None)
+            }
         }
-        Ok(Err(Failure::Unreachable(text))) => match first_that_may_have_changed_something(exchanges) {
+        Ok(Err(Failure::Unreachable(text))) => match exchanges.iter().find(|exchange| exchange.may_have_changed()) {
             None => failure(UNREACHABLE, Outcome::Unreachable, Some(text)),
             Some(exchange) => unknown(format!(
                 "the module says the carrier was unreachable ({text}), but {} may have changed something there; if it \
@@ -102,23 +133,34 @@ pub(super) fn verdict(
             )),
         ),
         Err(Fault::Busy) => failure(BUSY, Outcome::Refused, Some(Fault::Busy.to_string())),
-        Err(fault) => match first_that_may_have_changed_something(exchanges) {
+        Err(fault) => match exchanges.iter().find(|exchange| exchange.may_have_changed()) {
             None => failure(FAULTED, Outcome::Faulted, Some(format!("the module {fault}"))),
             Some(exchange) => unknown(format!("the module {fault}, after {}", named(exchange))),
         },
     }
 }
 
+/// Nothing was changed.
 fn failure(error: impl Into<String>, outcome: Outcome, detail: Option<String>) -> Verdict {
     Verdict {
         reply: Reply::failure(error),
         outcome,
         detail,
+        came: Came::NothingChanged,
     }
 }
 
-fn unknown(detail: String) -> Verdict {
-    failure(UNKNOWN, Outcome::Unknown, Some(detail))
+/// What TeleCloud is told as long as nobody knows. An order that was to be created is pending: TeleCloud waits for one that
+/// is, and refunds one that failed.
+#[must_use]
+pub fn open_reply(action: ActionKind) -> Reply {
+    match action {
+        ActionKind::Create => Reply::Success {
+            pending: true,
+            vars: Vars::default(),
+        },
+        _ => Reply::failure(UNKNOWN),
+    }
 }
 
 fn named(exchange: &Exchange) -> String {
@@ -129,42 +171,18 @@ fn named(exchange: &Exchange) -> String {
     format!("{} {}{end}", exchange.request.method, exchange.request.url)
 }
 
-fn first_that_may_have_changed_something(exchanges: &[Exchange]) -> Option<&Exchange> {
-    exchanges
-        .iter()
-        .find(|exchange| !exchange.read_only && got_out(exchange) && !definitely_refused(exchange))
-}
-
 /// Whether no request has left for a carrier, as far as anyone can tell.
-pub(super) fn nothing_left(exchanges: &[Exchange]) -> bool {
-    !exchanges.iter().any(got_out)
+pub fn nothing_left(exchanges: &[Exchange]) -> bool {
+    !exchanges.iter().any(Exchange::got_out)
 }
 
 /// A request that may have changed something and was not answered, when no later one was answered either: nothing that the
 /// module heard can have told it what became of it.
 fn left_open(exchanges: &[Exchange]) -> Option<&Exchange> {
-    let silent = exchanges.iter().rev().take_while(|exchange| !is_answered(exchange));
+    let silent = exchanges.iter().rev().take_while(|exchange| !exchange.is_answered());
     silent
-        .filter(|exchange| !exchange.read_only && got_out(exchange))
+        .filter(|exchange| !exchange.read_only && exchange.got_out())
         .last()
-}
-
-fn is_answered(exchange: &Exchange) -> bool {
-    matches!(exchange.end, Some(ExchangeEnd::Answered { .. }))
-}
-
-/// Whether a byte of it may have reached the carrier. One that is still under way, or was cut off, may have.
-fn got_out(exchange: &Exchange) -> bool {
-    !matches!(
-        exchange.end,
-        Some(ExchangeEnd::Denied { .. } | ExchangeEnd::NotSent { .. })
-    )
-}
-
-/// Whether the carrier's answer says that it did nothing: a status of 400 to 499, but for 408, with which a server gives up
-/// on a request that it may have begun to act on.
-fn definitely_refused(exchange: &Exchange) -> bool {
-    matches!(&exchange.end, Some(ExchangeEnd::Answered { response }) if matches!(response.status, 400..=407 | 409..=499))
 }
 
 #[cfg(test)]

@@ -1,0 +1,221 @@
+//! One event, from the moment it may run to its answer: the same event has one effect, and TeleCloud never waits for long.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::{Gateway, RECORD};
+use crate::domain::answer::Reply;
+use crate::domain::call::{CallId, Exchange, Outcome};
+use crate::domain::event::Event;
+use crate::jobs::verdict::{NOT_RECORDED, STOPPED, Verdict, open_reply, verdict};
+use crate::jobs::{Claim, Ending, JobError, Posted, Running};
+use crate::journal::CallLog;
+use crate::registry::Serving;
+use crate::runner::{Time, hidden};
+use crate::sandbox::{Handle, Prepared, Ran};
+
+/// An event that may run.
+pub(super) struct Admitted {
+    pub(super) serving: Arc<Serving<Prepared>>,
+    pub(super) prepared: Arc<Prepared>,
+    pub(super) event: Arc<Event>,
+    pub(super) log: CallLog,
+    /// When TeleCloud is answered, whatever has become of the event.
+    pub(super) deadline: Instant,
+}
+
+impl Gateway {
+    /// Answers an event: runs it, or waits for the call that runs it, or answers from what is kept.
+    pub(super) async fn event(self: &Arc<Self>, admitted: Admitted) -> Reply {
+        let settings = &admitted.serving.settings;
+        let (event, log) = (&admitted.event, &admitted.log);
+        if let Err(error) = self.jobs.link(&settings.path.tenant, event).await {
+            // The event itself does not need it, and the next one tries again.
+            tracing::error!(%error, "a pending order could not be linked");
+        }
+        loop {
+            let posted = Posted {
+                path: &settings.path,
+                handling: &settings.handling,
+                call: log.id(),
+                event,
+            };
+            let claim = match self.jobs.claim(posted).await {
+                Ok(claim) => claim,
+                Err(error) => return self.not_claimed(log, &error).await,
+            };
+            match claim {
+                Claim::Run(running) => return self.run(admitted, running).await,
+                Claim::Again(call, reply) => return self.repeated(log, call, reply).await,
+                Claim::Join(call, ended) => match timeout_at(admitted.deadline, reply(ended)).await {
+                    Ok(Some(reply)) => return self.repeated(log, call, reply).await,
+                    // Its call ended without a claim on the event.
+                    Ok(None) => {}
+                    Err(_) => return self.repeated(log, call, open_reply(event.action.kind())).await,
+                },
+                Claim::Open(key) => {
+                    let again = self.jobs.posted_again(&key, event.action.kind(), admitted.deadline);
+                    match again.await {
+                        Ok(Some(reply)) => return self.repeated(log, key.call, reply).await,
+                        Ok(None) => {}
+                        Err(error) => return self.not_claimed(log, &error).await,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Runs the event. It goes on when the sender hangs up, and past the deadline if something may be happening at a carrier.
+    async fn run(self: &Arc<Self>, admitted: Admitted, running: Arc<Running>) -> Reply {
+        let Admitted {
+            serving,
+            prepared,
+            event,
+            log,
+            deadline,
+        } = admitted;
+        match running.opening().await {
+            Ok(opening) => log.along(opening),
+            Err(error) => return self.not_claimed(&log, &error).await,
+        }
+        let (stop, action) = (CancellationToken::new(), event.action.kind());
+        let handling = &serving.settings.handling;
+        let overtime = Duration::from_millis(handling.overtime_ms);
+        let time = Time {
+            deadline: deadline + overtime,
+            given: Duration::from_millis(serving.settings.limits.deadline_ms) + overtime,
+            stop: stop.clone(),
+        };
+        let run = {
+            let (gateway, running, log) = (Arc::clone(self), Arc::clone(&running), log.clone());
+            async move {
+                gateway
+                    .to_its_end(&serving, &prepared, event, &log, &running, time)
+                    .await
+            }
+        };
+        let mut run = self.calls.spawn(run.in_current_span());
+        let ended = |joined: Result<Reply, tokio::task::JoinError>| {
+            joined.map_err(|error| tracing::error!(%error, "a call ended in a panic"))
+        };
+        let at_deadline = tokio::select! {
+            joined = &mut run => Some(ended(joined)),
+            () = sleep_until(deadline) => None,
+        };
+        if let Some(joined) = at_deadline {
+            return self.answered(joined, &running, &log).await;
+        }
+        let mut told = None;
+        if log.exchanges().iter().any(Exchange::may_have_changed) {
+            let reply = open_reply(action);
+            match running.overdue(&log, &reply).await {
+                Ok(true) => told = Some(reply),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::error!(%error, "the answer at a deadline could not be recorded");
+                    stop.cancel();
+                }
+            }
+        } else {
+            // Nothing is happening anywhere, so the event ends here, and nothing was changed.
+            stop.cancel();
+        }
+        if let Some(reply) = told {
+            // Should it panic from here on, its job is settled like one that was cut off.
+            let (gateway, running, log) = (Arc::clone(self), running, log);
+            self.calls.spawn(
+                async move {
+                    let joined = ended(run.await);
+                    gateway.answered(joined, &running, &log).await;
+                }
+                .in_current_span(),
+            );
+            return reply;
+        }
+        let joined = ended(run.await);
+        self.answered(joined, &running, &log).await
+    }
+
+    async fn answered(&self, joined: Result<Reply, ()>, running: &Running, log: &CallLog) -> Reply {
+        match joined {
+            Ok(reply) => reply,
+            Err(()) => {
+                running.abandoned(log).await;
+                Reply::failure(STOPPED)
+            }
+        }
+    }
+
+    async fn to_its_end(
+        &self,
+        serving: &Serving<Prepared>,
+        prepared: &Prepared,
+        event: Arc<Event>,
+        log: &CallLog,
+        running: &Running,
+        time: Time,
+    ) -> Reply {
+        let settings = &serving.settings;
+        let action = event.action.kind();
+        let ask = Handle { event, call: log.id() };
+        let Ran { result, usage } = self.runner.run(settings, prepared, log, ask, time).await;
+        let result = result.map(|word| word.map_err(|failure| hidden(failure, &settings.secrets)));
+        let Verdict {
+            reply,
+            outcome,
+            detail,
+            came,
+        } = verdict(action, result, &log.exchanges());
+        super::tell(outcome);
+        let ending = Ending {
+            came,
+            reply: &reply,
+            outcome,
+            detail: detail.as_deref(),
+            memory_bytes: usage.memory_bytes,
+        };
+        let trouble = match timeout(RECORD, running.end(log, ending)).await {
+            Ok(Ok(())) => return reply,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => {
+                running.abandoned(log).await;
+                format!("not within {} s", RECORD.as_secs())
+            }
+        };
+        tracing::error!(error = trouble, "the end of a call could not be recorded");
+        if log.exchanges().iter().any(Exchange::got_out) {
+            // What the carrier has done cannot be taken back, so the truth is told all the same.
+            reply
+        } else {
+            Reply::failure(NOT_RECORDED)
+        }
+    }
+
+    /// The same event as another call, answered as that one was.
+    async fn repeated(&self, log: &CallLog, of: CallId, reply: Reply) -> Reply {
+        let verdict = Verdict {
+            outcome: Outcome::Repeated,
+            detail: Some(format!("the same event as call {of}, and answered as that one")),
+            ..Verdict::answered(reply)
+        };
+        self.finish(log, verdict).await
+    }
+
+    /// Nobody knows whether the event was answered already, so it does not run.
+    async fn not_claimed(&self, log: &CallLog, error: &JobError) -> Reply {
+        tracing::error!(%error, "an event could not be claimed");
+        let verdict = Verdict::refused(NOT_RECORDED, format!("the event could not be claimed: {error}"));
+        self.finish(log, verdict).await
+    }
+}
+
+/// The reply of the call that is waited for, if it comes to one.
+async fn reply(mut ended: watch::Receiver<Option<Reply>>) -> Option<Reply> {
+    let reply = ended.wait_for(Option::is_some).await.ok()?;
+    reply.clone()
+}

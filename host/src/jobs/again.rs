@@ -1,0 +1,108 @@
+//! An event that is posted again while its job is open.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::index::JobKey;
+use super::verdict::open_reply;
+use super::{JobError, Jobs};
+use crate::domain::answer::Reply;
+use crate::domain::event::{ActionKind, Event};
+use crate::domain::job::{By, Stage, Told};
+
+impl Jobs {
+    /// What the event of an open job is answered with. An outcome that is unknown is looked into at once, and waited for until
+    /// the deadline. `None` when the job is over meanwhile: then the event is to be claimed anew.
+    ///
+    /// # Errors
+    /// When the store refuses or the job is damaged.
+    pub async fn posted_again(
+        &self,
+        key: &JobKey,
+        action: ActionKind,
+        deadline: Instant,
+    ) -> Result<Option<Reply>, JobError> {
+        let mut hurried = false;
+        loop {
+            let Some(changes) = self.index().changes(key) else {
+                return Ok(None);
+            };
+            let mut changed = std::pin::pin!(changes.notified());
+            // Before the look, so that no change gets lost in between.
+            changed.as_mut().enable();
+            let Some(case) = self.case(key).await? else {
+                self.index().remove(key);
+                return Ok(None);
+            };
+            let kept = || case.matter.reply.clone().unwrap_or_else(|| open_reply(action));
+            match (case.job.stage, case.job.told) {
+                (Stage::Found, _) => {
+                    let taken = self.advance(key, By::Telecloud, None, |case, now| {
+                        (case.job.stage == Stage::Found).then(|| case.taken(now))
+                    });
+                    if taken.await?.is_some() {
+                        return Ok(Some(kept()));
+                    }
+                }
+                // Nobody can say more than has been said.
+                (Stage::Fallout | Stage::Pending | Stage::Telling, _) => return Ok(Some(kept())),
+                (Stage::Running | Stage::Unknown | Stage::Again, told) => {
+                    if !hurried && case.job.stage != Stage::Running {
+                        hurried = true;
+                        self.hurry(key);
+                    }
+                    if told == Told::Pending {
+                        return Ok(Some(kept()));
+                    }
+                    if timeout_at(deadline, changed).await.is_err() {
+                        return Ok(Some(kept()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Has the job looked at now, if its module can be asked.
+    fn hurry(&self, key: &JobKey) {
+        self.index().hurry(key);
+        self.wake.notify_one();
+    }
+
+    /// Keeps an eye on a job of which the end could not be written: it is settled as soon as that is possible.
+    pub(super) fn watch(&self, key: &JobKey, case: &super::Case) {
+        let soon = super::course::later(jiff::Timestamp::now(), SETTLE.as_secs());
+        self.index().put(key, &case.job, Some(soon));
+        self.wake.notify_one();
+    }
+
+    /// An event with an order's number came: a pending order that had none may be this one.
+    ///
+    /// # Errors
+    /// When the store refuses or a job is damaged.
+    pub async fn link(&self, tenant: &crate::domain::name::TenantName, event: &Event) -> Result<(), JobError> {
+        let (Some(account), Some(order_number)) = (&event.account_number, &event.order_number) else {
+            return Ok(());
+        };
+        let candidates = self.index().unlinked(tenant, account);
+        let mut found = None;
+        for key in candidates {
+            let Some(case) = self.case(&key).await? else { continue };
+            if case.is_of(event) && found.replace(key).is_some() {
+                // Two orders could be meant, so neither is.
+                return Ok(());
+            }
+        }
+        if let Some(key) = found {
+            self.advance(&key, By::Telecloud, None, |case, now| {
+                let linkable = case.job.order_number.is_none() && case.job.stage != Stage::Running;
+                linkable.then(|| case.link(order_number, now))
+            })
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+/// How soon a job is settled whose end could not be written.
+const SETTLE: Duration = Duration::from_secs(30);

@@ -1,0 +1,130 @@
+//! Answers that are kept for a while, for the same event posted again.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::JobError;
+use crate::domain::answer::Reply;
+use crate::domain::call::CallId;
+use crate::domain::job::Identity;
+use crate::domain::name::TenantName;
+use crate::domain::secret::Secret;
+use crate::storage::{Change, Documents, Expect, StorageError};
+use crate::vault::Vault;
+
+/// An answer that was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Answered {
+    /// In which call.
+    pub(super) call: CallId,
+    /// Until when it is given again.
+    pub(super) until: Timestamp,
+    /// What it was.
+    pub(super) reply: Reply,
+}
+
+/// What stands in the open: enough to clear up by.
+#[derive(Serialize, Deserialize)]
+struct Open {
+    until: Timestamp,
+}
+
+const END: u8 = b'\n';
+
+/// Documents that are looked at in one go when clearing up.
+const PAGE: usize = 500;
+
+pub(super) fn folder(tenant: &TenantName) -> String {
+    format!("work/{tenant}/answered/")
+}
+
+fn key(tenant: &TenantName, identity: Identity) -> String {
+    format!("{}{identity}", folder(tenant))
+}
+
+impl Answered {
+    /// Keeps the answer.
+    pub(super) fn put(&self, tenant: &TenantName, vault: &Vault, identity: Identity) -> Result<Change, JobError> {
+        let key = key(tenant, identity);
+        let failed = |error: serde_json::Error| JobError::Unwritable(error.to_string());
+        let mut value = serde_json::to_vec(&Open { until: self.until }).map_err(failed)?;
+        value.push(END);
+        let text = Secret::new(serde_json::to_string(self).map_err(failed)?);
+        value.extend(vault.seal(&key, &text));
+        Ok(Change::Put {
+            key,
+            value: value.into(),
+            expect: Expect::Anything,
+        })
+    }
+
+    /// The answer that this event gets again, if there is one.
+    pub(super) async fn find(
+        documents: &dyn Documents,
+        tenant: &TenantName,
+        vault: &Vault,
+        identity: Identity,
+        now: Timestamp,
+    ) -> Result<Option<Self>, JobError> {
+        let key = key(tenant, identity);
+        let Some(stored) = documents.get(&key).await? else {
+            return Ok(None);
+        };
+        let damaged = |why: String| StorageError::Damaged { what: key.clone(), why };
+        let (open, sealed) = split(&stored.value).ok_or_else(|| damaged("it is not as it was written".to_owned()))?;
+        if open.until <= now {
+            return Ok(None);
+        }
+        let text = vault
+            .open_sealed(&key, sealed)
+            .map_err(|error| damaged(error.to_string()))?;
+        let found = serde_json::from_str(text.expose()).map_err(|error| damaged(error.to_string()))?;
+        Ok(Some(found))
+    }
+
+    /// Removes a tenant's answers that are not given any more. Says how many.
+    pub(super) async fn clear(
+        documents: &dyn Documents,
+        tenant: &TenantName,
+        now: Timestamp,
+    ) -> Result<usize, JobError> {
+        let folder = folder(tenant);
+        let mut after: Option<String> = None;
+        let mut removed = 0;
+        loop {
+            let page = documents.page(&folder, after.as_deref(), PAGE).await?;
+            let Some((last, _)) = page.last() else {
+                return Ok(removed);
+            };
+            after = Some(last.clone());
+            let old: Vec<Change> = page
+                .into_iter()
+                .filter(|(_, stored)| split(&stored.value).is_none_or(|(open, _)| open.until <= now))
+                .map(|(key, stored)| Change::Delete {
+                    key,
+                    // One that was written again meanwhile is a new one.
+                    expect: Expect::Unchanged(stored.revision),
+                })
+                .collect();
+            for change in old {
+                match documents
+                    .write(vec![change], crate::storage::Durability::Within(LAZY))
+                    .await
+                {
+                    Ok(_) => removed += 1,
+                    Err(StorageError::Conflict { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+    }
+}
+
+/// Nothing is lost when a removal is.
+const LAZY: std::time::Duration = std::time::Duration::from_secs(1);
+
+fn split(value: &[u8]) -> Option<(Open, &[u8])> {
+    let end = value.iter().position(|byte| *byte == END)?;
+    let open = serde_json::from_slice(value.get(..end)?).ok()?;
+    Some((open, value.get(end + 1..)?))
+}

@@ -1,0 +1,273 @@
+//! One of equal events runs; the others wait for it, or are answered from what is kept.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::answered::Answered;
+use super::case::Case;
+use super::course::{Begin, Came, Next};
+use super::index::JobKey;
+use super::{JobError, Jobs};
+use crate::domain::answer::Reply;
+use crate::domain::call::{CallId, Exchange, Outcome};
+use crate::domain::event::Event;
+use crate::domain::handling::Handling;
+use crate::domain::job::Identity;
+use crate::domain::name::ModulePath;
+use crate::journal::{CallLog, JournalError};
+use crate::storage::{Change, Expect};
+
+/// What is to be done with an event.
+pub enum Claim {
+    /// Nobody has it: it is run.
+    Run(Arc<Running>),
+    /// A call of this gateway runs it, and its reply is waited for. The channel closes without one when the claim was given
+    /// back; then the event is to be claimed anew.
+    Join(CallId, watch::Receiver<Option<Reply>>),
+    /// It was answered a while ago.
+    Again(CallId, Reply),
+    /// A job is open for it.
+    Open(JobKey),
+}
+
+/// Which events are being run, by identity.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Claims(Arc<Mutex<HashMap<Identity, Held>>>);
+
+#[derive(Debug)]
+struct Held {
+    call: CallId,
+    ended: watch::Sender<Option<Reply>>,
+}
+
+impl Claims {
+    fn held(&self) -> MutexGuard<'_, HashMap<Identity, Held>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether somebody runs this event.
+    pub(super) fn holds(&self, identity: Identity) -> bool {
+        self.held().contains_key(&identity)
+    }
+
+    fn take(&self, identity: Identity, call: CallId) -> Result<Turnstile, (CallId, watch::Receiver<Option<Reply>>)> {
+        let mut held = self.held();
+        if let Some(other) = held.get(&identity) {
+            return Err((other.call, other.ended.subscribe()));
+        }
+        let ended = watch::Sender::new(None);
+        held.insert(identity, Held { call, ended });
+        Ok(Turnstile {
+            claims: self.clone(),
+            identity,
+        })
+    }
+}
+
+/// The right to run an event. Dropped, it lets the next one in.
+#[derive(Debug)]
+struct Turnstile {
+    claims: Claims,
+    identity: Identity,
+}
+
+impl Turnstile {
+    /// Whoever waits gets this reply, and so does who comes until the right is given back.
+    fn answer(&self, reply: &Reply) {
+        if let Some(held) = self.claims.held().get(&self.identity) {
+            held.ended.send_replace(Some(reply.clone()));
+        }
+    }
+}
+
+impl Drop for Turnstile {
+    fn drop(&mut self) {
+        self.claims.held().remove(&self.identity);
+    }
+}
+
+/// An event that is posted.
+pub struct Posted<'a> {
+    /// To which module.
+    pub path: &'a ModulePath,
+    /// How that handles its events.
+    pub handling: &'a Handling,
+    /// In which call.
+    pub call: CallId,
+    /// What is asked for.
+    pub event: &'a Event,
+}
+
+impl Jobs {
+    /// Claims an event.
+    ///
+    /// # Errors
+    /// When the store refuses: then nobody knows whether it was answered already, and it must not run.
+    pub async fn claim(self: &Arc<Self>, posted: Posted<'_>) -> Result<Claim, JobError> {
+        let Posted {
+            path,
+            handling,
+            call,
+            event,
+        } = posted;
+        let identity = self.identity(path, event);
+        let turnstile = match self.claims.take(identity, call) {
+            Ok(turnstile) => turnstile,
+            Err((other, ended)) => return Ok(Claim::Join(other, ended)),
+        };
+        // Looked at only now: who has just ended has left a job or an answer before it let go.
+        if let Some(key) = self.index().of_event(identity) {
+            return Ok(Claim::Open(key));
+        }
+        let (documents, now) = (&*self.stores.documents, Timestamp::now());
+        if let Some(answered) = Answered::find(documents, &path.tenant, &self.vault, identity, now).await? {
+            return Ok(Claim::Again(answered.call, answered.reply));
+        }
+        let begin = Begin {
+            call,
+            module: path.module.clone(),
+            identity,
+            received: now,
+        };
+        let key = JobKey {
+            tenant: path.tenant.clone(),
+            call,
+        };
+        Ok(Claim::Run(Arc::new(Running {
+            jobs: Arc::clone(self),
+            key,
+            window: Duration::from_secs(handling.repeat_s(event.action.kind())),
+            state: tokio::sync::Mutex::new(State {
+                case: Case::begin(begin, event),
+                turnstile: Some(turnstile),
+            }),
+        })))
+    }
+}
+
+/// An event that is being run.
+pub struct Running {
+    jobs: Arc<Jobs>,
+    key: JobKey,
+    window: Duration,
+    /// Held while something is written: TeleCloud is told one thing at the deadline or another at the end, never both.
+    state: tokio::sync::Mutex<State>,
+}
+
+struct State {
+    case: Case,
+    /// None once the event has ended.
+    turnstile: Option<Turnstile>,
+}
+
+/// How a run ended, for the record.
+pub struct Ending<'a> {
+    /// For the course of its job.
+    pub came: Came,
+    /// What TeleCloud is told, unless it was told something at the deadline.
+    pub reply: &'a Reply,
+    /// How the call counts.
+    pub outcome: Outcome,
+    /// Why, for operators.
+    pub detail: Option<&'a str>,
+    /// Most memory that the instance had.
+    pub memory_bytes: u64,
+}
+
+impl Running {
+    /// The job's document, to be written with the record of the first request, before that leaves.
+    ///
+    /// # Errors
+    /// When it cannot be written down.
+    pub async fn opening(&self) -> Result<Vec<Change>, JobError> {
+        let mut state = self.state.lock().await;
+        let now = state.case.job.received;
+        self.jobs
+            .changes(&self.key, &mut state.case, &Next::GoesOn, Expect::Anything, now, None)
+    }
+
+    /// TeleCloud is told `reply` at the deadline, and the module goes on. False when the event has ended meanwhile. Durable
+    /// before it returns.
+    ///
+    /// # Errors
+    /// When it could not be kept; then TeleCloud must not be told so.
+    pub async fn overdue(&self, log: &CallLog, reply: &Reply) -> Result<bool, JobError> {
+        let mut state = self.state.lock().await;
+        let Some(turnstile) = &state.turnstile else {
+            return Ok(false);
+        };
+        let mut case = state.case.clone();
+        case.overdue(reply);
+        let now = Timestamp::now();
+        let changes = self
+            .jobs
+            .changes(&self.key, &mut case, &Next::GoesOn, Expect::Anything, now, None)?;
+        log.told(reply, changes).await.map_err(unkept)?;
+        turnstile.answer(reply);
+        state.case = case;
+        Ok(true)
+    }
+
+    /// The event has ended: its job is over, or goes on without the module. Durable before it returns; whoever waits for
+    /// the event is answered.
+    ///
+    /// # Errors
+    /// When it could not be kept. The job, if it was opened, stands as running, and the next start settles it.
+    pub async fn end(&self, log: &CallLog, ending: Ending<'_>) -> Result<(), JobError> {
+        let Ending {
+            came,
+            reply,
+            outcome,
+            detail,
+            memory_bytes,
+        } = ending;
+        let mut state = self.state.lock().await;
+        let now = Timestamp::now();
+        let mut case = state.case.clone();
+        case.job.micros = log.micros();
+        case.job.requests = u32::try_from(log.exchanges().len()).unwrap_or(u32::MAX);
+        case.job.outcome = outcome;
+        let next = case.ended(came, reply, now).next;
+        let changes = self
+            .jobs
+            .changes(&self.key, &mut case, &next, Expect::Anything, now, Some(self.window))?;
+        log.along(changes);
+        let kept = log.finish(Some(reply), case.job.outcome, detail, memory_bytes).await;
+        match (&kept, &next) {
+            (Ok(()), Next::GoesOn) => self.jobs.settle(&self.key, &case, &next),
+            // It was never in the index.
+            (Ok(()), Next::Ends(_)) => {}
+            (Err(_), _) => self.watch(log, &state.case),
+        }
+        if let Some(turnstile) = state.turnstile.take() {
+            turnstile.answer(reply);
+        }
+        state.case = case;
+        kept.map_err(unkept)
+    }
+
+    /// The one who ran the event is gone without a word. What may have happened is found out.
+    pub async fn abandoned(&self, log: &CallLog) {
+        let mut state = self.state.lock().await;
+        self.watch(log, &state.case);
+        drop(state.turnstile.take());
+    }
+
+    /// If a job is on record as running, it must not be forgotten, and its event must not run again before it is settled.
+    fn watch(&self, log: &CallLog, case: &Case) {
+        if log.exchanges().iter().any(Exchange::got_out) {
+            self.jobs.watch(&self.key, case);
+        }
+    }
+}
+
+fn unkept(error: JournalError) -> JobError {
+    match error {
+        JournalError::Storage(error) => JobError::Storage(error),
+        JournalError::Ended => JobError::Unwritable(error.to_string()),
+    }
+}

@@ -1,0 +1,229 @@
+//! All open jobs in memory: by event, by the module's note, by account while they are not linked, and by when they are due.
+//!
+//! Times to wait are kept by a clock that nobody sets: a jump of the wall clock neither hurries nor delays a job that is
+//! waiting.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::case::Case;
+use crate::domain::call::CallId;
+use crate::domain::job::{Identity, Job, Stage};
+use crate::domain::name::{ModuleName, TenantName};
+
+/// Which job.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobKey {
+    /// Whose.
+    pub tenant: TenantName,
+    /// Which call it follows.
+    pub call: CallId,
+}
+
+/// What a job is found by.
+#[derive(Debug)]
+struct Entry {
+    identity: Identity,
+    note: Option<Identity>,
+    /// Its account, while its order's number is not known.
+    unlinked: Option<String>,
+    due: Option<Instant>,
+    /// Somebody is at it: it is not due however late it is.
+    busy: bool,
+    changed: Arc<Notify>,
+}
+
+/// The open jobs.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    entries: HashMap<JobKey, Entry>,
+    by_identity: HashMap<Identity, JobKey>,
+    by_note: HashMap<Identity, JobKey>,
+    unlinked: HashMap<(TenantName, String), BTreeSet<CallId>>,
+    due: BTreeSet<(Instant, JobKey)>,
+}
+
+impl Index {
+    /// Takes over how a job stands now.
+    pub(super) fn put(&mut self, key: &JobKey, job: &Job, due: Option<Timestamp>) {
+        let old = self.take(key);
+        let (busy, changed) = old.map_or_else(|| (false, Arc::default()), |old| (old.busy, old.changed));
+        let entry = Entry {
+            identity: job.identity,
+            note: job.note,
+            unlinked: match (&job.order_number, &job.account_number) {
+                (None, Some(account)) => Some(account.clone()),
+                _ => None,
+            },
+            due: due.map(|due| Instant::now() + wait(job, due)),
+            busy,
+            changed,
+        };
+        self.by_identity.insert(entry.identity, key.clone());
+        if let Some(note) = entry.note {
+            self.by_note.insert(note, key.clone());
+        }
+        if let Some(account) = &entry.unlinked {
+            let place = (key.tenant.clone(), account.clone());
+            self.unlinked.entry(place).or_default().insert(key.call);
+        }
+        if let Some(due) = entry.due {
+            self.due.insert((due, key.clone()));
+        }
+        entry.changed.notify_waiters();
+        self.entries.insert(key.clone(), entry);
+    }
+
+    /// Forgets a job that is over.
+    pub(super) fn remove(&mut self, key: &JobKey) {
+        if let Some(entry) = self.take(key) {
+            entry.changed.notify_waiters();
+        }
+    }
+
+    fn take(&mut self, key: &JobKey) -> Option<Entry> {
+        let entry = self.entries.remove(key)?;
+        // A later job may have taken the place of this one.
+        if self.by_identity.get(&entry.identity) == Some(key) {
+            self.by_identity.remove(&entry.identity);
+        }
+        if let Some(note) = entry.note
+            && self.by_note.get(&note) == Some(key)
+        {
+            self.by_note.remove(&note);
+        }
+        if let Some(account) = &entry.unlinked {
+            let place = (key.tenant.clone(), account.clone());
+            if let Some(calls) = self.unlinked.get_mut(&place) {
+                calls.remove(&key.call);
+                if calls.is_empty() {
+                    self.unlinked.remove(&place);
+                }
+            }
+        }
+        if let Some(due) = entry.due {
+            self.due.remove(&(due, key.clone()));
+        }
+        Some(entry)
+    }
+
+    /// The open job of an event.
+    pub(super) fn of_event(&self, identity: Identity) -> Option<JobKey> {
+        self.by_identity.get(&identity).cloned()
+    }
+
+    /// The pending order with this note.
+    pub(super) fn of_note(&self, note: Identity) -> Option<JobKey> {
+        self.by_note.get(&note).cloned()
+    }
+
+    /// The jobs of an account whose orders have no number yet.
+    pub(super) fn unlinked(&self, tenant: &TenantName, account: &str) -> Vec<JobKey> {
+        let place = (tenant.clone(), account.to_owned());
+        let calls = self.unlinked.get(&place).into_iter().flatten();
+        calls
+            .map(|call| JobKey {
+                tenant: tenant.clone(),
+                call: *call,
+            })
+            .collect()
+    }
+
+    /// Is told of the job's next change, if the job is there.
+    pub(super) fn changes(&self, key: &JobKey) -> Option<Arc<Notify>> {
+        self.entries.get(key).map(|entry| Arc::clone(&entry.changed))
+    }
+
+    /// Has a job looked at now.
+    pub(super) fn hurry(&mut self, key: &JobKey) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            if let Some(due) = entry.due {
+                self.due.remove(&(due, key.clone()));
+            }
+            let now = Instant::now();
+            entry.due = Some(now);
+            self.due.insert((now, key.clone()));
+        }
+    }
+
+    /// Takes a job that is due, for somebody to work on; else says when the next one is.
+    pub(super) fn next(&mut self, now: Instant) -> Result<JobKey, Option<Instant>> {
+        let mut busy = Vec::new();
+        let found = loop {
+            let Some((due, key)) = self.due.first() else {
+                break Err(None);
+            };
+            if *due > now {
+                break Err(Some(*due));
+            }
+            let key = key.clone();
+            self.due.pop_first();
+            if let Some(entry) = self.entries.get_mut(&key) {
+                if entry.busy {
+                    busy.push(key);
+                    continue;
+                }
+                entry.busy = true;
+                entry.due = None;
+                break Ok(key);
+            }
+        };
+        for key in busy {
+            // Whoever is at it puts it back, with the time of then.
+            if let Some(entry) = self.entries.get_mut(&key) {
+                entry.due = None;
+            }
+        }
+        found
+    }
+
+    /// Nobody is at the job any more. One that has no time stands where it did: it is looked at after `pause`.
+    pub(super) fn done(&mut self, key: &JobKey, pause: Duration) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.busy = false;
+            if entry.due.is_none() {
+                let due = Instant::now() + pause;
+                entry.due = Some(due);
+                self.due.insert((due, key.clone()));
+            }
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The modules of which a tenant has open jobs are not told apart here; all of a tenant's jobs are forgotten.
+    pub(super) fn forget(&mut self, tenant: &TenantName) {
+        let keys: Vec<JobKey> = self
+            .entries
+            .keys()
+            .filter(|key| key.tenant == *tenant)
+            .cloned()
+            .collect();
+        for key in keys {
+            self.remove(&key);
+        }
+    }
+}
+
+/// How long a job still waits. Counted from when it was written: a clock that was set back since does not put it off by more
+/// than was meant.
+fn wait(job: &Job, due: Timestamp) -> Duration {
+    let now = Timestamp::now();
+    let meant = due.duration_since(job.written);
+    let left = due.duration_since(now).min(meant);
+    let left = Duration::try_from(left).unwrap_or_default();
+    super::spread(left)
+}
+
+/// Keyed text of a module's note, to be hashed.
+pub(super) fn note(case: &Case) -> Option<(&ModuleName, &str)> {
+    (case.job.standing() == Stage::Pending).then_some((&case.job.module, case.matter.state.as_str()))
+}

@@ -1,0 +1,107 @@
+//! News for TeleCloud: gathered until it is taken. Pure.
+
+use jiff::Timestamp;
+
+use super::backoff;
+use super::case::Case;
+use super::course::{Next, Turn, later};
+use crate::domain::answer::Reply;
+use crate::domain::handling::Handling;
+use crate::domain::job::{Reason, Stage, Unsent};
+use crate::domain::update::Update;
+
+/// What came of telling TeleCloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// It took the news.
+    Accepted,
+    /// It refused, in its own words or without any that can be read, or could not be reached.
+    Failed,
+    /// The tenant has no access to its API set.
+    NoAccess,
+}
+
+impl Case {
+    /// Adds to the news. What is not taken yet and what comes now are told in one.
+    pub(super) fn tell(&mut self, update: Update, now: Timestamp) {
+        if update.is_empty() {
+            return;
+        }
+        self.matter.news.merge(update);
+        let since = self.job.unsent.as_ref().map_or(now, |unsent| unsent.since);
+        self.job.unsent = Some(Unsent {
+            since,
+            attempts: 0,
+            due: now,
+        });
+    }
+
+    /// TeleCloud was told `sent`, with this result.
+    pub(super) fn heard(&mut self, sent: &Update, heard: Heard, handling: &Handling, now: Timestamp) -> Turn {
+        let going_on = |what: &str| Turn {
+            next: Next::GoesOn,
+            what: what.to_owned(),
+        };
+        match heard {
+            Heard::Accepted => {
+                if self.matter.news != *sent {
+                    // There is more by now. To say the same again with it does no harm.
+                    return going_on("TeleCloud was told, and there is more to tell");
+                }
+                self.matter.news = Update::default();
+                self.job.unsent = None;
+                match self.job.standing() {
+                    Stage::Telling => Turn {
+                        next: Next::Ends(self.matter.reply.clone().filter(is_success)),
+                        what: "TeleCloud was told".to_owned(),
+                    },
+                    _ => going_on("TeleCloud was told what is new"),
+                }
+            }
+            Heard::NoAccess => self.fall_out(Reason::NoTelecloud, now),
+            Heard::Failed => {
+                let Some(unsent) = &mut self.job.unsent else {
+                    return going_on("TeleCloud could not be told what it knows by now");
+                };
+                let age = u64::try_from(now.duration_since(unsent.since).as_secs()).unwrap_or(0);
+                unsent.due = later(now, backoff::seconds(Stage::Telling, unsent.attempts));
+                unsent.attempts = unsent.attempts.saturating_add(1);
+                if age >= handling.telling_s && self.job.stage != Stage::Fallout {
+                    return self.fall_out(Reason::NotTold, now);
+                }
+                going_on("TeleCloud could not be told; it is tried again")
+            }
+        }
+    }
+
+    /// There is news, and nobody knows the number of the order that it is about.
+    pub(super) fn not_linked(&mut self, handling: &Handling, now: Timestamp) -> Option<Turn> {
+        let unsent = self.job.unsent.as_mut()?;
+        let age = u64::try_from(now.duration_since(unsent.since).as_secs()).unwrap_or(0);
+        unsent.due = later(now, backoff::seconds(Stage::Telling, u32::MAX));
+        if age < handling.telling_s || self.job.stage == Stage::Fallout {
+            return None;
+        }
+        Some(self.fall_out(Reason::NotLinked, now))
+    }
+
+    /// The number of the order became known.
+    pub(super) fn link(&mut self, order_number: &str, now: Timestamp) -> Turn {
+        self.job.order_number = Some(order_number.to_owned());
+        if let Some(unsent) = &mut self.job.unsent {
+            unsent.due = now;
+        }
+        if let Some((Reason::NotLinked, was)) = self.job.fallout {
+            self.job.stage = was;
+            self.job.fallout = None;
+        }
+        Turn {
+            next: Next::GoesOn,
+            what: "the order's number is known now".to_owned(),
+        }
+    }
+}
+
+fn is_success(reply: &Reply) -> bool {
+    matches!(reply, Reply::Success { .. })
+}

@@ -1,0 +1,216 @@
+//! Does what is due: asks modules, tells TeleCloud, each on record and each once at a time for one job.
+//!
+//! While TeleCloud is told, nothing is held that a post of TeleCloud's from inside of that call could need.
+
+mod ask;
+mod callback;
+mod tell;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+use ulid::Ulid;
+
+use super::answered::Answered;
+use super::case::Case;
+use super::index::JobKey;
+use super::{JobError, Jobs};
+use crate::domain::call::{CallId, Outcome};
+use crate::domain::event::Document;
+use crate::domain::job::{By, Reason, Stage};
+use crate::domain::name::TenantName;
+use crate::journal::CallLog;
+use crate::registry::{Serving, Table};
+use crate::runner::Runner;
+use crate::sandbox::Prepared;
+
+pub use self::callback::Received;
+
+/// Jobs that are worked on at once. Each may take a slot of the sandbox, and events come first there.
+const AT_ONCE: usize = 16;
+
+/// Longest time between two looks at what is due.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// How long a job waits that could not be read or written.
+const TROUBLE: Duration = Duration::from_secs(30);
+
+/// How often answers that are not given any more are cleared up.
+const CLEAR: Duration = Duration::from_secs(60);
+
+/// Works on jobs.
+pub struct Worker {
+    jobs: Arc<Jobs>,
+    runner: Arc<Runner>,
+    modules: Arc<Table<Prepared>>,
+    slots: Arc<Semaphore>,
+    at_work: TaskTracker,
+}
+
+impl Worker {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(jobs: Arc<Jobs>, runner: Arc<Runner>, modules: Arc<Table<Prepared>>) -> Arc<Self> {
+        Arc::new(Self {
+            jobs,
+            runner,
+            modules,
+            slots: Arc::new(Semaphore::new(AT_ONCE)),
+            at_work: TaskTracker::new(),
+        })
+    }
+
+    /// Works until it is stopped, then waits for what is under way.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let clearing = tokio::spawn(Arc::clone(&self).clear(stop.clone()));
+        loop {
+            let permit = tokio::select! {
+                permit = Arc::clone(&self.slots).acquire_owned() => permit,
+                () = stop.cancelled() => break,
+            };
+            let Ok(permit) = permit else { break };
+            let next = self.jobs.index().next(Instant::now());
+            let key = match next {
+                Ok(key) => key,
+                Err(due) => {
+                    drop(permit);
+                    let look = Instant::now() + LOOK;
+                    tokio::select! {
+                        () = sleep_until(due.map_or(look, |due| due.min(look))) => {}
+                        () = self.jobs.wake.notified() => {}
+                        () = stop.cancelled() => break,
+                    }
+                    continue;
+                }
+            };
+            let worker = Arc::clone(&self);
+            let span = tracing::info_span!("job", tenant = %key.tenant, call = %key.call);
+            let work = async move {
+                let pause = match worker.work(&key).await {
+                    Ok(()) => Duration::ZERO,
+                    Err(error) => {
+                        tracing::error!(%error, "a job could not go on");
+                        TROUBLE
+                    }
+                };
+                worker.jobs.index().done(&key, pause);
+                worker.jobs.wake.notify_one();
+                drop(permit);
+            };
+            self.at_work.spawn(work.instrument(span));
+        }
+        self.at_work.close();
+        self.at_work.wait().await;
+        // It ends by itself: it was told to stop.
+        let _ = clearing.await;
+    }
+
+    /// Does one thing for a job: tells its news, or else asks its module.
+    async fn work(&self, key: &JobKey) -> Result<(), JobError> {
+        let Some(case) = self.jobs.case(key).await? else {
+            self.jobs.index().remove(key);
+            return Ok(());
+        };
+        let now = jiff::Timestamp::now();
+        let Some(serving) = self.modules.serving(key.tenant.as_str(), case.job.module.as_str()) else {
+            return self.no_module(key).await;
+        };
+        if case.job.unsent.as_ref().is_some_and(|unsent| unsent.due <= now) {
+            return self.tell(key, &serving, case).await;
+        }
+        if case.job.stage == Stage::Running {
+            return self.settle(key, &case).await;
+        }
+        if case.job.due > now {
+            // Somebody else has been at it, or the clock was set.
+            self.jobs.index().put(key, &case.job, case.job.next_due());
+            return Ok(());
+        }
+        self.ask(key, &serving, case).await
+    }
+
+    /// A job whose end could not be written, unless its module is still at it.
+    async fn settle(&self, key: &JobKey, case: &Case) -> Result<(), JobError> {
+        if self.jobs.claims.holds(case.job.identity) {
+            self.jobs.watch(key, case);
+            return Ok(());
+        }
+        super::recovery::settle(&self.jobs, key, &case.job).await
+    }
+
+    async fn no_module(&self, key: &JobKey) -> Result<(), JobError> {
+        self.jobs
+            .advance(key, By::Gateway, None, |case, now| {
+                Some(match case.job.fallout {
+                    None => case.fall_out(Reason::NoModule, now),
+                    Some(_) => {
+                        case.retry(now);
+                        return None;
+                    }
+                })
+            })
+            .await?;
+        self.look_later(key).await
+    }
+
+    /// Looks again much later at a job that a person has been told of already.
+    async fn look_later(&self, key: &JobKey) -> Result<(), JobError> {
+        if let Some(case) = self.jobs.case(key).await? {
+            let due = super::course::later(jiff::Timestamp::now(), super::backoff::IN_FALLOUT_S);
+            self.jobs.index().put(key, &case.job, Some(due));
+        }
+        Ok(())
+    }
+
+    /// Begins the record of what is done for a job.
+    fn begin(&self, serving: &Serving<Prepared>, case: &Case, service: &str) -> CallLog {
+        let log = self
+            .runner
+            .begin(serving, CallId(Ulid::generate()), Some(case.job.call));
+        log.event(service, &subject(case));
+        log
+    }
+
+    /// Ends the record. What was learned is kept with the job, so a record that cannot be written loses the story only.
+    async fn end(&self, log: &CallLog, outcome: Outcome, detail: Option<&str>, memory_bytes: u64) {
+        if let Err(error) = log.finish(None, outcome, detail, memory_bytes).await {
+            tracing::error!(%error, "what was done for a job could not be recorded");
+        }
+    }
+
+    async fn clear(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(CLEAR) => {}
+                () = stop.cancelled() => return,
+            }
+            for tenant in self.modules.tenants() {
+                if let Err(error) = self.clear_up(&tenant).await {
+                    tracing::error!(%tenant, %error, "answers that are not given any more could not be removed");
+                }
+            }
+        }
+    }
+
+    async fn clear_up(&self, tenant: &TenantName) -> Result<(), JobError> {
+        let documents = &*self.jobs.stores.documents;
+        let removed = Answered::clear(documents, tenant, jiff::Timestamp::now()).await?;
+        if removed > 0 {
+            tracing::debug!(%tenant, removed, "removed answers that are not given any more");
+        }
+        Ok(())
+    }
+}
+
+/// What a record is found by.
+fn subject(case: &Case) -> Document {
+    Document::new(serde_json::json!({
+        "Customer": { "account_number": case.job.account_number },
+        "order_number": case.job.order_number,
+    }))
+}

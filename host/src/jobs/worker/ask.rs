@@ -1,0 +1,221 @@
+//! What a job's module is asked: whether the event happened, how the order stands, or to run the event again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::JobError;
+use super::super::case::Case;
+use super::super::index::JobKey;
+use super::super::verdict::{Verdict, verdict};
+use super::Worker;
+use crate::domain::call::{CallId, Outcome};
+use crate::domain::event::ActionKind;
+use crate::domain::job::{By, Reason, Stage};
+use crate::domain::module::ModuleStatus;
+use crate::journal::CallLog;
+use crate::registry::{Serving, ServingVersion};
+use crate::runner::{Time, hidden};
+use crate::sandbox::{Ask, Check, Export, Fault, Find, Handle, Prepared, Ran};
+use crate::storage::{Change, Expect};
+
+impl Worker {
+    /// Asks what the job's stage asks for.
+    pub(super) async fn ask(&self, key: &JobKey, serving: &Serving<Prepared>, case: Case) -> Result<(), JobError> {
+        let standing = case.job.standing();
+        if standing == Stage::Found {
+            return self.look_at_found(key, serving).await;
+        }
+        let Some(version) = serving
+            .version
+            .as_ref()
+            .filter(|_| serving.settings.status == ModuleStatus::Active)
+        else {
+            return self.put_off(key, serving, standing).await;
+        };
+        match standing {
+            Stage::Unknown => self.find(key, serving, version, case).await,
+            Stage::Pending => self.check(key, serving, version, case).await,
+            Stage::Again => self.run_again(key, serving, version, case).await,
+            // Of these only the news is looked after.
+            Stage::Running | Stage::Found | Stage::Telling | Stage::Fallout => self.look_later(key).await,
+        }
+    }
+
+    /// An answer that waits for the event's next post is a person's business once it has waited too long.
+    async fn look_at_found(&self, key: &JobKey, serving: &Serving<Prepared>) -> Result<(), JobError> {
+        let most = serving.settings.handling.found_s;
+        let raised = self.jobs.advance(key, By::Gateway, None, |case, now| {
+            (case.job.stage == Stage::Found && case.age(now) >= most).then(|| case.waited(now))
+        });
+        if raised.await?.is_some() {
+            return Ok(());
+        }
+        let Some(mut case) = self.jobs.case(key).await? else {
+            return Ok(());
+        };
+        case.retry(jiff::Timestamp::now());
+        self.jobs.index().put(key, &case.job, case.job.next_due());
+        Ok(())
+    }
+
+    /// The module takes no calls at the moment.
+    async fn put_off(&self, key: &JobKey, serving: &Serving<Prepared>, standing: Stage) -> Result<(), JobError> {
+        let reason = reason(standing);
+        let handling = &serving.settings.handling;
+        self.jobs
+            .advance(key, By::Gateway, None, |case, now| {
+                (case.job.standing() == standing).then(|| case.put_off(handling, reason, now))
+            })
+            .await?;
+        Ok(())
+    }
+
+    async fn find(
+        &self,
+        key: &JobKey,
+        serving: &Serving<Prepared>,
+        version: &ServingVersion<Prepared>,
+        case: Case,
+    ) -> Result<(), JobError> {
+        if !version.prepared.exports(Export::Reconcile) {
+            return self.cannot_ask(key, Stage::Unknown, Reason::NoReconcile).await;
+        }
+        let log = self.begin(serving, &case, "reconcile.find");
+        let ask = Find {
+            event: Arc::new(case.matter.event),
+            call: case.job.call,
+        };
+        let found = self.put_question(serving, version, &log, ask).await;
+        let handling = &serving.settings.handling;
+        self.jobs
+            .advance(key, By::Gateway, Some(log.id()), |case, now| {
+                (case.job.standing() == Stage::Unknown).then(|| case.finding(found.clone(), handling, now))
+            })
+            .await?;
+        Ok(())
+    }
+
+    async fn check(
+        &self,
+        key: &JobKey,
+        serving: &Serving<Prepared>,
+        version: &ServingVersion<Prepared>,
+        case: Case,
+    ) -> Result<(), JobError> {
+        if !version.prepared.exports(Export::Completion) {
+            return self.cannot_ask(key, Stage::Pending, Reason::NoCompletion).await;
+        }
+        let log = self.begin(serving, &case, "completion.check");
+        let ask = Check {
+            event: Arc::new(case.matter.event),
+            call: case.job.call,
+            state: case.matter.state,
+        };
+        let progress = self.put_question(serving, version, &log, ask).await;
+        let progress = progress.map(|progress| super::callback::without_secrets(progress, &serving.settings.secrets));
+        let handling = &serving.settings.handling;
+        self.jobs
+            .advance(key, By::Gateway, Some(log.id()), |case, now| {
+                // The carrier may have called back meanwhile.
+                (case.job.standing() == Stage::Pending).then(|| case.progress(progress.clone(), handling, now))
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Asks, and ends the record with what was answered. An error is only in the record: it quotes the carrier.
+    async fn put_question<A, Word>(
+        &self,
+        serving: &Serving<Prepared>,
+        version: &ServingVersion<Prepared>,
+        log: &CallLog,
+        ask: A,
+    ) -> Result<Word, ()>
+    where
+        A: Ask<Word = Result<Word, String>>,
+    {
+        let settings = &serving.settings;
+        let time = Time::from_now(Duration::from_millis(settings.limits.deadline_ms));
+        let Ran { result, usage } = self.runner.run(settings, &version.prepared, log, ask, time).await;
+        let (word, outcome, detail) = match result {
+            Ok(Ok(word)) => (Ok(word), Outcome::Done, None),
+            Ok(Err(why)) => (Err(()), Outcome::Unreachable, Some(why)),
+            Err(Fault::Busy) => (Err(()), Outcome::Refused, Some(Fault::Busy.to_string())),
+            Err(fault) => (Err(()), Outcome::Faulted, Some(format!("the module {fault}"))),
+        };
+        self.end(log, outcome, detail.as_deref(), usage.memory_bytes).await;
+        word
+    }
+
+    async fn cannot_ask(&self, key: &JobKey, standing: Stage, reason: Reason) -> Result<(), JobError> {
+        let raised = self.jobs.advance(key, By::Gateway, None, |case, now| {
+            (case.job.stage == standing).then(|| case.fall_out(reason, now))
+        });
+        match raised.await? {
+            Some(_) => Ok(()),
+            // A person knows already. Another version may be able to ask, some day.
+            None => self.look_later(key).await,
+        }
+    }
+
+    /// Runs the event again: it did not happen, and TeleCloud waits for it. The carrier sees the same id as the first time,
+    /// so one that keeps such ids will not do it twice in any case.
+    async fn run_again(
+        &self,
+        key: &JobKey,
+        serving: &Serving<Prepared>,
+        version: &ServingVersion<Prepared>,
+        mut case: Case,
+    ) -> Result<(), JobError> {
+        let settings = &serving.settings;
+        let log = self
+            .runner
+            .begin(serving, CallId(ulid::Ulid::generate()), Some(key.call));
+        log.event(&case.job.service, &case.matter.event.document);
+        let event = Arc::new(case.matter.event.clone());
+        case.rerun(log.id());
+        log.along(vec![Change::Put {
+            key: super::super::case::key(&key.tenant, key.call),
+            value: case.encode(&key.tenant, &self.jobs.vault)?,
+            expect: Expect::Anything,
+        }]);
+        let ask = Handle { event, call: key.call };
+        let time = Time::from_now(Duration::from_millis(
+            settings.limits.deadline_ms + settings.handling.overtime_ms,
+        ));
+        let Ran { result, usage } = self.runner.run(settings, &version.prepared, &log, ask, time).await;
+        let result = result.map(|word| word.map_err(|failure| hidden(failure, &settings.secrets)));
+        let Verdict {
+            reply,
+            outcome,
+            detail,
+            came,
+        } = verdict(action(&case), result, &log.exchanges());
+        // What waited to be written along did so with the first request; without one there is nothing to write.
+        log.along(Vec::new());
+        self.end(&log, outcome, detail.as_deref(), usage.memory_bytes).await;
+        let most = settings.handling.unknown_s;
+        self.jobs
+            .advance(key, By::Gateway, Some(log.id()), |case, now| {
+                let turn = case.ended(came.clone(), &reply, now);
+                if case.job.stage == Stage::Again && case.age(now) >= most {
+                    return Some(case.fall_out(Reason::NotRunAgain, now));
+                }
+                Some(turn)
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+fn action(case: &Case) -> ActionKind {
+    case.job.action
+}
+
+fn reason(standing: Stage) -> Reason {
+    match standing {
+        Stage::Pending => Reason::StillPending,
+        Stage::Again => Reason::NotRunAgain,
+        _ => Reason::StillUnknown,
+    }
+}
