@@ -195,6 +195,13 @@ impl Jobs {
         }
     }
 
+    /// The event of a job is about to run again, in this call. The change is to be written with the record of the first
+    /// request, before that leaves: should the gateway stop then, the job stands as running and not as safe to run.
+    fn rerunning(&self, key: &JobKey, case: &mut Case, run: CallId) -> Result<Vec<Change>, JobError> {
+        case.rerun(run);
+        self.changes(key, case, &Next::GoesOn, Expect::Anything, Timestamp::now(), None)
+    }
+
     /// What has to be written for a job to stand where it stands now, or to be over. `window` is for how long its answer is
     /// kept then; [`REPEATED`] unless stated.
     fn changes(
@@ -278,3 +285,6 @@ fn spread(wait: Duration) -> Duration {
         u64::try_from(random >> 16).unwrap_or(0),
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinError;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -100,15 +101,12 @@ impl Gateway {
             }
         };
         let mut run = self.calls.spawn(run.in_current_span());
-        let ended = |joined: Result<Reply, tokio::task::JoinError>| {
-            joined.map_err(|error| tracing::error!(%error, "a call ended in a panic"))
-        };
         let at_deadline = tokio::select! {
-            joined = &mut run => Some(ended(joined)),
+            joined = &mut run => Some(joined),
             () = sleep_until(deadline) => None,
         };
         if let Some(joined) = at_deadline {
-            return self.answered(joined, &running, &log).await;
+            return answered(joined);
         }
         let mut told = None;
         if log.exchanges().iter().any(Exchange::may_have_changed) {
@@ -125,29 +123,9 @@ impl Gateway {
             // Nothing is happening anywhere, so the event ends here, and nothing was changed.
             stop.cancel();
         }
-        if let Some(reply) = told {
-            // Should it panic from here on, its job is settled like one that was cut off.
-            let (gateway, running, log) = (Arc::clone(self), running, log);
-            self.calls.spawn(
-                async move {
-                    let joined = ended(run.await);
-                    gateway.answered(joined, &running, &log).await;
-                }
-                .in_current_span(),
-            );
-            return reply;
-        }
-        let joined = ended(run.await);
-        self.answered(joined, &running, &log).await
-    }
-
-    async fn answered(&self, joined: Result<Reply, ()>, running: &Running, log: &CallLog) -> Reply {
-        match joined {
-            Ok(reply) => reply,
-            Err(()) => {
-                running.abandoned(log).await;
-                Reply::failure(STOPPED)
-            }
+        match told {
+            Some(reply) => reply,
+            None => answered(run.await),
         }
     }
 
@@ -182,10 +160,7 @@ impl Gateway {
         let trouble = match timeout(RECORD, running.end(log, ending)).await {
             Ok(Ok(())) => return reply,
             Ok(Err(error)) => error.to_string(),
-            Err(_) => {
-                running.abandoned(log).await;
-                format!("not within {} s", RECORD.as_secs())
-            }
+            Err(_) => format!("not within {} s", RECORD.as_secs()),
         };
         tracing::error!(error = trouble, "the end of a call could not be recorded");
         if log.exchanges().iter().any(Exchange::got_out) {
@@ -212,6 +187,14 @@ impl Gateway {
         let verdict = Verdict::refused(NOT_RECORDED, format!("the event could not be claimed: {error}"));
         self.finish(log, verdict).await
     }
+}
+
+/// What a call came to. One that panicked has let go of its event, and its job, if it left one, is settled later.
+fn answered(joined: Result<Reply, JoinError>) -> Reply {
+    joined.unwrap_or_else(|error| {
+        tracing::error!(%error, "a call ended in a panic");
+        Reply::failure(STOPPED)
+    })
 }
 
 /// The reply of the call that is waited for, if it comes to one.

@@ -13,7 +13,7 @@ use super::course::{Begin, Came, Next};
 use super::index::JobKey;
 use super::{JobError, Jobs};
 use crate::domain::answer::Reply;
-use crate::domain::call::{CallId, Exchange, Outcome};
+use crate::domain::call::{CallId, Outcome};
 use crate::domain::event::Event;
 use crate::domain::handling::Handling;
 use crate::domain::job::Identity;
@@ -241,7 +241,8 @@ impl Running {
             (Ok(()), Next::GoesOn) => self.jobs.settle(&self.key, &case, &next),
             // It was never in the index.
             (Ok(()), Next::Ends(_)) => {}
-            (Err(_), _) => self.watch(log, &state.case),
+            // Part of it may be kept.
+            (Err(_), _) => self.jobs.watch(&self.key, &state.case),
         }
         if let Some(turnstile) = state.turnstile.take() {
             turnstile.answer(reply);
@@ -249,18 +250,15 @@ impl Running {
         state.case = case;
         kept.map_err(unkept)
     }
+}
 
-    /// The one who ran the event is gone without a word. What may have happened is found out.
-    pub async fn abandoned(&self, log: &CallLog) {
-        let mut state = self.state.lock().await;
-        self.watch(log, &state.case);
-        drop(state.turnstile.take());
-    }
-
-    /// If a job is on record as running, it must not be forgotten, and its event must not run again before it is settled.
-    fn watch(&self, log: &CallLog, case: &Case) {
-        if log.exchanges().iter().any(Exchange::got_out) {
-            self.jobs.watch(&self.key, case);
+/// Whoever ran the event is gone without a word. A job may be on record as running: it must not be forgotten, and the event
+/// must not run again before that is settled.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let state = self.state.get_mut();
+        if state.turnstile.is_some() {
+            self.jobs.watch(&self.key, &state.case);
         }
     }
 }

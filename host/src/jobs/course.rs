@@ -129,11 +129,12 @@ impl Case {
             (Told::Pending, Came::Done(vars)) => self.tell_success(vars, now),
             (Told::Pending, Came::Rejected(text)) => self.tell_failure(text, Vars::default(), now),
             (Told::Pending, Came::NothingChanged) => {
-                let attempts = self.job.attempts;
-                if self.job.stage != Stage::Again {
+                if self.job.run == self.job.call {
                     self.stand(Stage::Again, Outcome::Unreachable, now);
+                } else {
+                    // It was run again already: its age and its attempts count from the first time.
+                    self.job.stage = Stage::Again;
                 }
-                self.job.attempts = attempts;
                 self.retry(now);
                 turn(
                     Next::GoesOn,

@@ -16,7 +16,6 @@ use crate::journal::CallLog;
 use crate::registry::{Serving, ServingVersion};
 use crate::runner::{Time, hidden};
 use crate::sandbox::{Ask, Check, Export, Fault, Find, Handle, Prepared, Ran};
-use crate::storage::{Change, Expect};
 
 impl Worker {
     /// Asks what the job's stage asks for.
@@ -173,12 +172,7 @@ impl Worker {
             .begin(serving, CallId(ulid::Ulid::generate()), Some(key.call));
         log.event(&case.job.service, &case.matter.event.document);
         let event = Arc::new(case.matter.event.clone());
-        case.rerun(log.id());
-        log.along(vec![Change::Put {
-            key: super::super::case::key(&key.tenant, key.call),
-            value: case.encode(&key.tenant, &self.jobs.vault)?,
-            expect: Expect::Anything,
-        }]);
+        log.along(self.jobs.rerunning(key, &mut case, log.id())?);
         let ask = Handle { event, call: key.call };
         let time = Time::from_now(Duration::from_millis(
             settings.limits.deadline_ms + settings.handling.overtime_ms,
@@ -191,7 +185,7 @@ impl Worker {
             detail,
             came,
         } = verdict(action(&case), result, &log.exchanges());
-        // What waited to be written along did so with the first request; without one there is nothing to write.
+        // Without a request there was nothing to be written along with, and nothing is to be.
         log.along(Vec::new());
         self.end(&log, outcome, detail.as_deref(), usage.memory_bytes).await;
         let most = settings.handling.unknown_s;

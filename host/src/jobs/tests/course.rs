@@ -1,0 +1,331 @@
+//! Where a job goes from where it stands.
+
+use super::super::course::{Came, Next};
+use super::super::news::Heard;
+use super::super::verdict::open_reply;
+use super::*;
+use crate::domain::answer::{Answer, Pending, Reply};
+use crate::domain::call::Outcome;
+use crate::domain::event::ActionKind;
+use crate::domain::handling::Handling;
+use crate::domain::job::{Reason, Stage, Told};
+use crate::domain::progress::{Finding, Progress};
+use crate::domain::update::{NewStatus, Update};
+
+fn success(of: &[(u8, &str)]) -> Reply {
+    Reply::Success {
+        pending: false,
+        vars: vars(of),
+    }
+}
+
+fn pending(state: &str) -> Pending {
+    Pending {
+        vars: vars(&[(13, "A-1")]),
+        state: state.into(),
+        check_after: None,
+    }
+}
+
+/// A job of an activation that was answered with PENDING at its deadline.
+fn overdue() -> Case {
+    let mut case = begun(&create());
+    case.overdue(&open_reply(ActionKind::Create));
+    case
+}
+
+/// A job whose outcome is unknown, told so.
+fn unknown(event: &Event) -> Case {
+    let mut case = begun(event);
+    case.ended(Came::Unknown, &open_reply(event.action.kind()), second(0));
+    case
+}
+
+fn waiting() -> Case {
+    let mut case = begun(&create());
+    let reply = Reply::Success {
+        pending: true,
+        vars: vars(&[(13, "A-1")]),
+    };
+    case.ended(Came::Pending(pending("A-1")), &reply, second(0));
+    case
+}
+
+#[test]
+fn a_call_that_ends_in_time_leaves_an_answer_or_nothing() {
+    let reply = success(&[(3, "1")]);
+    let table = [
+        (Came::Done(vars(&[(3, "1")])), Next::Ends(Some(reply.clone()))),
+        (Came::Rejected("no".into()), Next::Ends(None)),
+        (Came::NothingChanged, Next::Ends(None)),
+        (Came::Unknown, Next::GoesOn),
+        (Came::Pending(pending("A-1")), Next::GoesOn),
+    ];
+    for (came, next) in table {
+        let turn = begun(&create()).ended(came.clone(), &reply, second(0));
+        assert_eq!(turn.next, next, "{came:?}");
+    }
+}
+
+#[test]
+fn what_ends_after_its_deadline_is_told_by_an_update_and_never_failed_without_a_rejection() {
+    let table = [
+        (
+            Came::Done(vars(&[(3, "1")])),
+            Stage::Telling,
+            Update::active(vars(&[(3, "1")])),
+        ),
+        (
+            Came::Rejected("Carrier Error: no".into()),
+            Stage::Telling,
+            Update::failed("Carrier Error: no", Vars::default()),
+        ),
+        (Came::NothingChanged, Stage::Again, Update::default()),
+        (Came::Unknown, Stage::Unknown, Update::default()),
+        (
+            Came::Pending(pending("A-1")),
+            Stage::Pending,
+            Update::vars(vars(&[(13, "A-1")])),
+        ),
+    ];
+    for (came, stage, news) in table {
+        let mut case = overdue();
+        let turn = case.ended(came.clone(), &Reply::success(), second(30));
+        assert_eq!((turn.next, case.job.stage), (Next::GoesOn, stage), "{came:?}");
+        assert_eq!(case.matter.news, news, "{came:?}");
+        assert_eq!(case.job.unsent.is_some(), !news.is_empty(), "{came:?}");
+    }
+}
+
+#[test]
+fn an_order_to_be_created_is_pending_while_nobody_knows_and_others_are_told_so() {
+    for (event, told) in [(create(), Told::Pending), (suspend(), Told::Unknown)] {
+        let case = unknown(&event);
+        assert_eq!((case.job.stage, case.job.told), (Stage::Unknown, told));
+    }
+}
+
+#[test]
+fn what_did_happen_reaches_telecloud_the_way_it_waits_for_it() {
+    let happened = || Ok(Finding::Happened(Answer::Done(vars(&[(3, "1")]))));
+    let handling = Handling::default();
+
+    let mut case = unknown(&create());
+    case.finding(happened(), &handling, second(5));
+    assert_eq!(case.job.stage, Stage::Telling);
+    assert_eq!(case.matter.news, Update::active(vars(&[(3, "1")])));
+
+    let mut case = unknown(&suspend());
+    case.finding(happened(), &handling, second(5));
+    assert_eq!(case.job.stage, Stage::Found, "kept for the next post");
+    assert_eq!(
+        case.matter.news,
+        Update::vars(vars(&[(3, "1")])),
+        "the VARs are told at once"
+    );
+    let taken = case.taken(second(9));
+    assert_eq!(taken.next, Next::Ends(Some(success(&[(3, "1")]))));
+}
+
+#[test]
+fn what_did_not_happen_is_run_again_where_telecloud_waits_and_let_go_where_it_does_not() {
+    let handling = Handling::default();
+    let mut case = unknown(&create());
+    let turn = case.finding(Ok(Finding::DidNotHappen), &handling, second(5));
+    assert_eq!((turn.next, case.job.stage), (Next::GoesOn, Stage::Again));
+    assert!(
+        !case.matter.event.document.tree().is_null(),
+        "it is needed to run again"
+    );
+
+    let turn = unknown(&suspend()).finding(Ok(Finding::DidNotHappen), &handling, second(5));
+    assert_eq!(turn.next, Next::Ends(None), "the next post runs");
+}
+
+#[test]
+fn asking_in_vain_goes_on_until_a_person_is_called_and_then_still_goes_on() {
+    let handling = Handling::default();
+    let rows: [(Case, fn(&mut Case, &Handling, Timestamp), u64, Reason); 3] = [
+        (
+            unknown(&suspend()),
+            |case, handling, now| drop(case.finding(Ok(Finding::Undecided), handling, now)),
+            handling.unknown_s,
+            Reason::StillUnknown,
+        ),
+        (
+            unknown(&create()),
+            |case, handling, now| drop(case.finding(Err(()), handling, now)),
+            handling.unknown_s,
+            Reason::StillUnknown,
+        ),
+        (
+            waiting(),
+            |case, handling, now| drop(case.progress(Err(()), handling, now)),
+            handling.pending_s,
+            Reason::StillPending,
+        ),
+    ];
+    for (mut case, ask, age, reason) in rows {
+        let stage = case.job.stage;
+        ask(&mut case, &handling, second(age - 1));
+        assert_eq!((case.job.stage, case.job.attempts), (stage, 1));
+        assert!(case.job.due > second(age - 1), "not at once again");
+        ask(&mut case, &handling, second(age));
+        assert_eq!(case.job.fallout, Some((reason, stage)));
+        assert_eq!(case.matter.news.status, None, "nothing is told, least of all a failure");
+        ask(&mut case, &handling, second(age + 1));
+        assert_eq!((case.job.stage, case.job.standing()), (Stage::Fallout, stage));
+        assert!(case.job.next_due().is_some(), "it may come right by itself");
+    }
+}
+
+#[test]
+fn a_pending_order_ends_by_what_the_carrier_says_also_after_a_person_was_called() {
+    let handling = Handling::default();
+    let late = second(handling.pending_s);
+    let rows = [
+        (
+            Progress::Completed(vars(&[(3, "2025550177"), (15, "COMPLETED")])),
+            Update::active(vars(&[(3, "2025550177"), (15, "COMPLETED")])),
+            Outcome::Done,
+        ),
+        (
+            Progress::Rejected {
+                text: "Carrier Error: Port rejected".into(),
+                vars: vars(&[(15, "REJECTED")]),
+            },
+            Update::failed("Carrier Error: Port rejected", vars(&[(15, "REJECTED")])),
+            Outcome::Rejected,
+        ),
+    ];
+    for (progress, news, outcome) in rows {
+        for fallen_out in [false, true] {
+            let mut case = waiting();
+            if fallen_out {
+                case.progress(Err(()), &handling, late);
+                assert_eq!(case.job.stage, Stage::Fallout);
+            }
+            case.progress(Ok(progress.clone()), &handling, late);
+            assert_eq!((case.job.stage, case.job.outcome), (Stage::Telling, outcome));
+            assert_eq!(case.matter.news, news);
+        }
+    }
+}
+
+#[test]
+fn waiting_keeps_the_modules_note_and_time_and_tells_what_changed() {
+    let mut case = waiting();
+    let progress = Progress::Waiting {
+        vars: vars(&[(15, "IN REVIEW")]),
+        state: "A-1/2".into(),
+        check_after: Some(90),
+    };
+    case.progress(Ok(progress), &Handling::default(), second(60));
+    assert_eq!((case.job.stage, case.matter.state.as_str()), (Stage::Pending, "A-1/2"));
+    assert_eq!(case.job.due, second(150));
+    assert_eq!(case.matter.news, Update::vars(vars(&[(15, "IN REVIEW")])));
+}
+
+#[test]
+fn news_is_told_until_it_is_taken_and_ends_the_job() {
+    let handling = Handling::default();
+    let mut case = waiting();
+    case.progress(Ok(Progress::Completed(vars(&[(3, "1")]))), &handling, second(60));
+    let sent = case.matter.news.clone();
+    let turn = case.heard(&sent, Heard::Failed, &handling, second(61));
+    assert_eq!(turn.next, Next::GoesOn);
+    assert!(case.job.unsent.as_ref().is_some_and(|unsent| unsent.due > second(61)));
+    let turn = case.heard(&sent, Heard::Failed, &handling, second(60 + handling.telling_s));
+    assert_eq!(turn.next, Next::GoesOn);
+    assert_eq!(case.job.fallout, Some((Reason::NotTold, Stage::Telling)));
+    let turn = case.heard(&sent, Heard::Accepted, &handling, second(61 + handling.telling_s));
+    assert_eq!(turn.next, Next::Ends(Some(success(&[(3, "1")]))));
+}
+
+#[test]
+fn news_that_came_while_telling_is_told_next() {
+    let handling = Handling::default();
+    let mut case = waiting();
+    let news = |value| Progress::Waiting {
+        vars: vars(&[(15, value)]),
+        state: "A-1".into(),
+        check_after: None,
+    };
+    case.progress(Ok(news("ONE")), &handling, second(60));
+    let sent = case.matter.news.clone();
+    case.progress(Ok(news("TWO")), &handling, second(61));
+    case.heard(&sent, Heard::Accepted, &handling, second(62));
+    assert_eq!(case.matter.news, Update::vars(vars(&[(15, "TWO")])));
+    assert!(case.job.unsent.is_some());
+}
+
+#[test]
+fn a_failure_that_telecloud_was_told_of_is_not_given_as_an_answer_again() {
+    let handling = Handling::default();
+    let mut case = waiting();
+    let rejected = Progress::Rejected {
+        text: "Carrier Error: no".into(),
+        vars: Vars::default(),
+    };
+    case.progress(Ok(rejected), &handling, second(60));
+    assert_eq!(case.matter.news.status, Some(NewStatus::Failed));
+    let sent = case.matter.news.clone();
+    let turn = case.heard(&sent, Heard::Accepted, &handling, second(61));
+    assert_eq!(turn.next, Next::Ends(None), "the next post of the event runs");
+}
+
+#[test]
+fn a_stop_of_the_gateway_leaves_nothing_to_guess() {
+    let rows = [
+        (begun(&create()), true, Next::GoesOn, Stage::Unknown),
+        (begun(&create()), false, Next::Ends(None), Stage::Running),
+        (overdue(), true, Next::GoesOn, Stage::Unknown),
+        (overdue(), false, Next::GoesOn, Stage::Again),
+    ];
+    for (mut case, may_have_changed, next, stage) in rows {
+        let turn = case.interrupted(may_have_changed, second(60));
+        assert_eq!((turn.next, case.job.stage), (next, stage));
+    }
+}
+
+#[test]
+fn an_event_that_runs_again_and_changes_nothing_waits_longer_each_time() {
+    let mut case = overdue();
+    let mut waits = Vec::new();
+    for _ in 0..4 {
+        case.ended(Came::NothingChanged, &Reply::success(), second(0));
+        waits.push(case.job.due.duration_since(second(0)).as_secs());
+        case.rerun(CallId(ulid::Ulid::from_parts(2, 2)));
+    }
+    assert_eq!(waits, [5, 10, 20, 40]);
+    assert_eq!(case.job.since, second(0), "its age counts from the first time");
+}
+
+#[test]
+fn a_later_event_speaks_of_the_same_order_when_what_it_was_answered_with_is_the_same() {
+    let mut case = waiting();
+    case.job.order_number = None;
+    let later = |account: &str, of: &[(u8, &str)]| Event {
+        account_number: Some(account.into()),
+        vars: vars(of),
+        ..suspend()
+    };
+    let rows = [
+        (
+            "the answered VAR",
+            later("9105012", &[(13, "A-1"), (2, "another SIM by now")]),
+            true,
+        ),
+        ("another account", later("9105013", &[(13, "A-1")]), false),
+        ("another order's VAR", later("9105012", &[(13, "A-2")]), false),
+        (
+            "nothing in common",
+            later("9105012", &[(2, "8901260000000000014")]),
+            false,
+        ),
+        ("no VARs", later("9105012", &[]), false),
+    ];
+    for (name, event, same) in rows {
+        assert_eq!(case.is_of(&event), same, "{name}");
+    }
+}

@@ -1,0 +1,400 @@
+//! One effect for each event, whatever comes in between: duplicates at once and later, answers that get lost, deadlines,
+//! and stops of the gateway at any point. The carrier is a set of what it did; everything else is real.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tokio::task::{LocalSet, yield_now};
+use tokio::time::Instant;
+
+use super::super::course::Came;
+use super::super::index::JobKey;
+use super::super::news::Heard;
+use super::super::verdict::open_reply;
+use super::super::{Claim, Ending, Jobs, Posted};
+use super::*;
+use crate::domain::answer::{Answer, Reply};
+use crate::domain::call::{ExchangeEnd, Outcome, RecordedRequest, RecordedResponse};
+use crate::domain::event::ActionKind;
+use crate::domain::handling::Handling;
+use crate::domain::job::{By, Stage};
+use crate::domain::name::{ModulePath, TenantName};
+use crate::domain::progress::Finding;
+use crate::domain::update::NewStatus;
+use crate::journal::{CallLog, Journal, NewCall};
+use crate::storage::memory::Memory;
+use crate::storage::{Durability, Stores};
+use crate::vault::Vault;
+
+/// Different events of one run.
+const EVENTS: u64 = 3;
+
+/// Posts between two stops of the gateway.
+const POSTS: u64 = 8;
+
+/// Random numbers from a seed, the same ones every time: which of two tasks goes on is decided by them as well.
+#[derive(Clone)]
+struct Dice(Rc<RefCell<u64>>);
+
+impl Dice {
+    fn below(&self, most: u64) -> u64 {
+        let mut state = self.0.borrow_mut();
+        // A linear congruential generator, by Knuth. Its high bits are good enough for this.
+        *state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (*state >> 33) % most
+    }
+
+    /// Lets others go on, for some turns.
+    async fn pause(&self) {
+        for _ in 0..self.below(4) {
+            yield_now().await;
+        }
+    }
+}
+
+/// What the carrier did, by the id that it was asked under and by event.
+#[derive(Default)]
+struct Carrier {
+    done: HashSet<CallId>,
+    effects: BTreeMap<u64, u32>,
+    refused: BTreeMap<u64, u32>,
+}
+
+#[derive(Clone)]
+struct World {
+    dice: Dice,
+    stores: Stores,
+    carrier: Rc<RefCell<Carrier>>,
+    /// What TeleCloud took.
+    told: Rc<RefCell<Vec<(u64, NewStatus)>>>,
+    ids: Rc<RefCell<u64>>,
+}
+
+fn path() -> ModulePath {
+    ModulePath {
+        tenant: TenantName::parse("acme").expect("a name"),
+        module: module(),
+    }
+}
+
+/// Odd ones are activations, which are told PENDING; the others are told that the outcome is unknown.
+fn numbered(number: u64) -> Event {
+    let event = if number % 2 == 1 { create() } else { suspend() };
+    Event {
+        order_number: Some(format!("order {number}")),
+        ..event
+    }
+}
+
+fn number_of(event: &Event) -> u64 {
+    let number = event
+        .order_number
+        .as_deref()
+        .and_then(|order| order.strip_prefix("order "));
+    number.expect("one of ours").parse().expect("a number")
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        Self {
+            dice: Dice(Rc::new(RefCell::new(seed))),
+            stores: Memory::stores(),
+            carrier: Rc::default(),
+            told: Rc::default(),
+            ids: Rc::default(),
+        }
+    }
+
+    async fn open(&self) -> Arc<Jobs> {
+        let vault = Arc::new(Vault::new(&[7; 32]));
+        let jobs = Jobs::open(self.stores.clone(), vault, &[path().tenant]).await;
+        jobs.expect("what was written can be read")
+    }
+
+    fn id(&self) -> CallId {
+        *self.ids.borrow_mut() += 1;
+        CallId(ulid::Ulid::from_parts(
+            1_795_000_000_000,
+            u128::from(*self.ids.borrow()),
+        ))
+    }
+
+    fn log(&self, id: CallId) -> CallLog {
+        Journal::new(self.stores.log.clone()).begin(NewCall {
+            tenant: &path().tenant,
+            module: &module(),
+            version: Some(1),
+            id,
+            about: None,
+            received: Timestamp::now(),
+            durability: Durability::Synced,
+            log_bytes: 0,
+            secrets: &Arc::default(),
+        })
+    }
+
+    /// The module's part: one request, whose fate the dice decide.
+    async fn module(&self, log: &CallLog, event: &Event, under: CallId) -> Came {
+        if self.dice.below(6) == 0 {
+            return Came::NothingChanged;
+        }
+        self.dice.pause().await;
+        let request = RecordedRequest {
+            method: "POST".into(),
+            url: "https://carrier.example/".into(),
+            headers: vec![],
+            body: String::new(),
+            body_bytes: 0,
+        };
+        let number = log
+            .exchange_started(Some("api"), false, &request, Timestamp::now())
+            .await
+            .expect("kept");
+        self.dice.pause().await;
+        let (end, came) = self.at_carrier(event, under);
+        self.dice.pause().await;
+        log.exchange_ended(number, 1, &end);
+        self.dice.pause().await;
+        came
+    }
+
+    /// The carrier's part. It does not know equal requests by their id, so a second one would have a second effect.
+    fn at_carrier(&self, event: &Event, under: CallId) -> (ExchangeEnd, Came) {
+        let lost = || ExchangeEnd::NoAnswer { reason: "lost".into() };
+        let answered = |status| ExchangeEnd::Answered {
+            response: RecordedResponse {
+                status,
+                headers: vec![],
+                body: String::new(),
+                body_bytes: 0,
+            },
+        };
+        let mut carrier = self.carrier.borrow_mut();
+        let fate = self.dice.below(5);
+        if matches!(fate, 0 | 1) {
+            carrier.done.insert(under);
+            *carrier.effects.entry(number_of(event)).or_default() += 1;
+        }
+        match fate {
+            0 => (answered(201), Came::Done(vars(&[(3, "2025550143")]))),
+            1 | 2 => (lost(), Came::Unknown),
+            3 => {
+                *carrier.refused.entry(number_of(event)).or_default() += 1;
+                (answered(422), Came::Rejected("Carrier Error: no".into()))
+            }
+            _ => {
+                let reason = "refused".into();
+                (ExchangeEnd::NotSent { reason }, Came::NothingChanged)
+            }
+        }
+    }
+
+    /// TeleCloud posts an event.
+    async fn post(self, jobs: Arc<Jobs>, number: u64) {
+        let event = numbered(number);
+        let (path, handling) = (path(), Handling::default());
+        loop {
+            let id = self.id();
+            let posted = Posted {
+                path: &path,
+                handling: &handling,
+                call: id,
+                event: &event,
+            };
+            match jobs.claim(posted).await.expect("the store works") {
+                Claim::Run(running) => {
+                    let log = self.log(id);
+                    log.event(&event.service, &event.document);
+                    log.along(running.opening().await.expect("it can be written"));
+                    let came = self.module(&log, &event, id).await;
+                    let may_have_changed = log.exchanges().iter().any(|exchange| exchange.may_have_changed());
+                    if may_have_changed && self.dice.below(3) == 0 {
+                        let reply = open_reply(event.action.kind());
+                        running.overdue(&log, &reply).await.expect("kept");
+                        self.dice.pause().await;
+                    }
+                    let ending = Ending {
+                        reply: &reply_of(&came, event.action.kind()),
+                        came,
+                        outcome: Outcome::Done,
+                        detail: None,
+                        memory_bytes: 0,
+                    };
+                    return running.end(&log, ending).await.expect("kept");
+                }
+                Claim::Join(_, mut ended) => {
+                    if ended.wait_for(Option::is_some).await.is_ok() {
+                        return;
+                    }
+                }
+                Claim::Again(..) => return,
+                Claim::Open(key) => {
+                    let soon = Instant::now() + Duration::from_millis(1);
+                    let again = jobs.posted_again(&key, event.action.kind(), soon).await;
+                    if again.expect("the store works").is_some() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the worker does, with the same changes to jobs, and the carrier and TeleCloud above.
+    async fn work(self, jobs: Arc<Jobs>) {
+        let page = super::super::Page {
+            limit: 100,
+            ..Default::default()
+        };
+        let (open, _) = jobs.list(&path().tenant, &page).await.expect("readable");
+        for view in open {
+            self.dice.pause().await;
+            let key = JobKey {
+                tenant: path().tenant,
+                call: view.call,
+            };
+            let Some(mut case) = jobs.case(&key).await.expect("readable") else {
+                continue;
+            };
+            let handling = Handling::default();
+            match case.job.stage {
+                Stage::Unknown => {
+                    let happened = self.carrier.borrow().done.contains(&key.call);
+                    let finding = match happened {
+                        true => Finding::Happened(Answer::Done(vars(&[(3, "2025550143")]))),
+                        false => Finding::DidNotHappen,
+                    };
+                    self.dice.pause().await;
+                    let found = jobs.advance(&key, By::Gateway, None, |case, now| {
+                        (case.job.stage == Stage::Unknown).then(|| case.finding(Ok(finding.clone()), &handling, now))
+                    });
+                    found.await.expect("kept");
+                }
+                Stage::Again => {
+                    let log = self.log(self.id());
+                    log.event(&case.job.service, &case.matter.event.document);
+                    let event = case.matter.event.clone();
+                    log.along(jobs.rerunning(&key, &mut case, log.id()).expect("it can be written"));
+                    let came = self.module(&log, &event, key.call).await;
+                    let reply = reply_of(&came, event.action.kind());
+                    log.along(Vec::new());
+                    log.finish(None, Outcome::Done, None, 0).await.expect("kept");
+                    self.dice.pause().await;
+                    let ended = jobs.advance(&key, By::Gateway, Some(log.id()), |case, now| {
+                        Some(case.ended(came.clone(), &reply, now))
+                    });
+                    ended.await.expect("kept");
+                }
+                Stage::Telling => {
+                    let sent = case.matter.news.clone();
+                    if let Some(status) = sent.status {
+                        self.told.borrow_mut().push((number_of(&case.matter.event), status));
+                    }
+                    self.dice.pause().await;
+                    let told = jobs.advance(&key, By::Gateway, None, |case, now| {
+                        Some(case.heard(&sent, Heard::Accepted, &handling, now))
+                    });
+                    told.await.expect("kept");
+                }
+                Stage::Running | Stage::Pending | Stage::Found | Stage::Fallout => {}
+            }
+        }
+    }
+
+    /// Nothing happened twice, and nothing was refunded that had happened.
+    fn check(&self) {
+        let carrier = self.carrier.borrow();
+        for (number, effects) in &carrier.effects {
+            assert_eq!(*effects, 1, "event {number} had {effects} effects");
+        }
+        for (number, status) in &*self.told.borrow() {
+            let happened = carrier.effects.contains_key(number);
+            match status {
+                NewStatus::Active => assert!(happened, "event {number} was told as done and was not"),
+                NewStatus::Failed => {
+                    assert!(
+                        carrier.refused.contains_key(number),
+                        "event {number} was told as failed, and nobody refused"
+                    );
+                }
+                other => panic!("event {number} was told as {other}"),
+            }
+        }
+    }
+}
+
+fn reply_of(came: &Came, action: ActionKind) -> Reply {
+    match came {
+        Came::Done(vars) => Reply::Success {
+            pending: false,
+            vars: vars.clone(),
+        },
+        Came::Unknown => open_reply(action),
+        _ => Reply::failure("no"),
+    }
+}
+
+async fn run(seed: u64) {
+    let world = World::new(seed);
+    for _ in 0..4 {
+        let jobs = world.open().await;
+        let mut tasks = Vec::new();
+        for _ in 0..POSTS {
+            let number = world.dice.below(EVENTS);
+            tasks.push(tokio::task::spawn_local(world.clone().post(Arc::clone(&jobs), number)));
+        }
+        tasks.push(tokio::task::spawn_local(world.clone().work(Arc::clone(&jobs))));
+        for _ in 0..world.dice.below(60) {
+            yield_now().await;
+        }
+        // The gateway stops here, wherever each of them is.
+        for task in tasks {
+            task.abort();
+            let _ = task.await;
+        }
+        world.check();
+    }
+    // From here on it runs, until nothing is open but what waits for TeleCloud.
+    let jobs = world.open().await;
+    for _ in 0..200 {
+        world.clone().work(Arc::clone(&jobs)).await;
+    }
+    world.check();
+    let (open, _) = jobs
+        .list(
+            &path().tenant,
+            &super::super::Page {
+                limit: 100,
+                ..Default::default()
+            },
+        )
+        .await
+        .expect("readable");
+    for view in open {
+        assert_eq!(view.stage, Stage::Found, "{view:?}");
+    }
+    // Whatever happened is what the next post is answered with, and happens no more.
+    for number in 0..EVENTS {
+        world.clone().post(Arc::clone(&jobs), number).await;
+        world.check();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// proptest prints the seed that fails.
+    #[test]
+    fn an_event_has_one_effect_whatever_comes_in_between(seed in any::<u64>()) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime");
+        LocalSet::new().block_on(&runtime, run(seed));
+    }
+}
