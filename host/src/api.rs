@@ -12,6 +12,7 @@ mod keys;
 mod modules;
 mod openapi;
 mod problem;
+mod registration;
 mod secrets;
 mod telecloud;
 mod tenants;
@@ -32,6 +33,7 @@ use utoipa_axum::routes;
 
 use crate::jobs::Jobs;
 use crate::journal::Journal;
+use crate::registration::Registrar;
 use crate::registry::{Registry, Written};
 
 pub use self::body::Listing;
@@ -44,6 +46,7 @@ pub use self::telecloud::NewTelecloud;
 pub use self::tenants::TenantSettings;
 pub use self::tokens::{CreatedToken, NewToken, Token};
 pub use self::versions::Activation;
+pub use crate::registration::{Link, Registration, Step, StepState, Wish};
 
 use self::openapi::at;
 
@@ -56,10 +59,17 @@ struct Api {
     registry: Arc<Registry>,
     journal: Journal,
     jobs: Arc<Jobs>,
+    registrar: Arc<Registrar>,
 }
 
 /// The routes under `/v1`, for the admin listener. Components of up to `upload_bytes` bytes are taken.
-pub fn router(registry: Arc<Registry>, journal: Journal, jobs: Arc<Jobs>, upload_bytes: usize) -> Router {
+pub fn router(
+    registry: Arc<Registry>,
+    journal: Journal,
+    jobs: Arc<Jobs>,
+    registrar: Arc<Registrar>,
+    upload_bytes: usize,
+) -> Router {
     let (routes, description) = table(upload_bytes).split_for_parts();
     routes
         .route("/v1/openapi.json", get(async || Json(description)))
@@ -71,6 +81,7 @@ pub fn router(registry: Arc<Registry>, journal: Journal, jobs: Arc<Jobs>, upload
             registry,
             journal,
             jobs,
+            registrar,
         })
 }
 
@@ -94,6 +105,7 @@ fn table(upload_bytes: usize) -> OpenApiRouter<Api> {
         .routes(at("/v1/tenants/{tenant}/modules/{module}/secrets/{name}", routes!(secrets::put, secrets::delete)))
         .routes(at("/v1/tenants/{tenant}/modules/{module}/versions", routes!(versions::list, versions::upload).layer(large)))
         .routes(at("/v1/tenants/{tenant}/modules/{module}/active", routes!(versions::activate)))
+        .routes(at("/v1/tenants/{tenant}/modules/{module}/telecloud-registration", routes!(registration::register)))
         .routes(at("/v1/tenants/{tenant}/calls", routes!(calls::list)))
         .routes(at("/v1/tenants/{tenant}/calls/{id}", routes!(calls::get)))
 }

@@ -21,6 +21,7 @@ use crate::egress::{self, Door};
 use crate::gateway::Gateway;
 use crate::jobs::{Jobs, Worker};
 use crate::journal::Journal;
+use crate::registration::Registrar;
 use crate::registry::admin_token::AdminToken;
 use crate::registry::{Registry, root_key};
 use crate::runner::Runner;
@@ -92,6 +93,8 @@ impl App {
             own_listeners,
             ..egress::Config::default()
         }));
+        let registry = Arc::new(registry);
+        let registrar = Registrar::new(Arc::clone(&registry), journal.clone(), Arc::clone(&door));
         let runner = Arc::new(Runner::new(journal.clone(), sandbox, door));
         let tenants: Vec<_> = registry.tenants().into_iter().map(|tenant| tenant.name).collect();
         let jobs = Jobs::open(stores, Arc::clone(&vault), &tenants).await;
@@ -102,7 +105,7 @@ impl App {
 
         let routes = public::router(Arc::clone(&gateway), config.public);
         let public = Listener::serve(public, public_address, routes, config.server.clone());
-        let routes = api::router(Arc::new(registry), journal, jobs, config.upload_bytes);
+        let routes = api::router(registry, journal, jobs, Arc::new(registrar), config.upload_bytes);
         let routes = health(public.stop.subscribe()).merge(routes);
         let admin = Listener::serve(admin, admin_address, routes, config.server);
         let jobs_stop = CancellationToken::new();

@@ -22,6 +22,8 @@ pub mod runner;
 
 pub mod jobs;
 
+pub mod registration;
+
 pub mod gateway;
 
 pub mod api;

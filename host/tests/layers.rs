@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Areas in reading order, and which others each may use.
-const AREAS: [(&str, &[&str]); 17] = [
+const AREAS: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("vault", &["domain"]),
     ("storage", &["domain"]),
@@ -43,6 +43,18 @@ const AREAS: [(&str, &[&str]); 17] = [
         ],
     ),
     (
+        "registration",
+        &[
+            "domain",
+            "storage",
+            "telecloud",
+            "egress",
+            "journal",
+            "registry",
+            "runner",
+        ],
+    ),
+    (
         "gateway",
         &[
             "domain",
@@ -58,7 +70,16 @@ const AREAS: [(&str, &[&str]); 17] = [
     ),
     (
         "api",
-        &["domain", "storage", "egress", "sandbox", "journal", "registry", "jobs"],
+        &[
+            "domain",
+            "storage",
+            "egress",
+            "sandbox",
+            "journal",
+            "registry",
+            "jobs",
+            "registration",
+        ],
     ),
     ("public", &["domain", "telecloud", "gateway"]),
     ("server", &[]),
@@ -70,8 +91,21 @@ const AREAS: [(&str, &[&str]); 17] = [
     (
         "app",
         &[
-            "domain", "vault", "storage", "egress", "sandbox", "journal", "registry", "runner", "jobs", "gateway",
-            "api", "public", "server", "config",
+            "domain",
+            "vault",
+            "storage",
+            "egress",
+            "sandbox",
+            "journal",
+            "registry",
+            "runner",
+            "jobs",
+            "registration",
+            "gateway",
+            "api",
+            "public",
+            "server",
+            "config",
         ],
     ),
 ];

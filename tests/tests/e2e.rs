@@ -19,6 +19,7 @@ mod e2e {
     mod restart;
     mod scenarios;
     mod stage;
+    mod telecloud;
     mod tenants;
     mod verdicts;
 }

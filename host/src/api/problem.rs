@@ -9,6 +9,7 @@ use crate::domain::name::InvalidName;
 use crate::domain::telecloud::InvalidUrlTemplate;
 use crate::jobs::JobError;
 use crate::journal::JournalError;
+use crate::registration::RegistrationError;
 use crate::registry::{EngineError, RegistryError};
 use crate::storage::StorageError;
 
@@ -281,6 +282,15 @@ impl From<RegistryError> for Problem {
                 tracing::error!(error = text, "the registry failed");
                 Code::Internal.because("The gateway's log says why; ask its operator.")
             }
+        }
+    }
+}
+
+impl From<RegistrationError> for Problem {
+    fn from(error: RegistrationError) -> Self {
+        match error {
+            RegistrationError::Registry(error) => error.into(),
+            RegistrationError::UnderWay(_) => Code::Busy.because(format!("{error}. Retry in some seconds.")),
         }
     }
 }

@@ -1,4 +1,5 @@
 mod description;
 mod refusals;
 mod routes;
+mod telecloud;
 pub(crate) mod world;

@@ -213,6 +213,7 @@ fn row(module: Module) -> Vec<String> {
 
 fn show(out: &mut dyn Write, at: &ModuleArgs, module: Module) -> io::Result<()> {
     let active = active(&module);
+    let telecloud = module.telecloud_module_id.map_or_else(|| "-".to_owned(), String::from);
     let limits = module.limits;
     let mut rows = vec![
         ("module", format!("{}/{}", at.tenant, module.name)),
@@ -220,6 +221,7 @@ fn show(out: &mut dyn Write, at: &ModuleArgs, module: Module) -> io::Result<()> 
         ("title", module.title),
         ("status", word(&module.status)),
         ("active version", active),
+        ("telecloud module", telecloud),
         ("made", time(module.created)),
         ("deadline", format!("{} ms", limits.deadline_ms)),
         ("computing", format!("{} ms", limits.cpu_ms)),

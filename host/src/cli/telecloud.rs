@@ -1,5 +1,7 @@
 //! `patchbay telecloud`
 
+mod register;
+
 use std::io::{self, Write};
 
 use clap::Subcommand;
@@ -18,6 +20,9 @@ pub(super) const EXAMPLES: &str = "Examples:
   patchbay telecloud set acme --api-id-key 1234 --from-file key.txt \\
       --api-url 'https://api.telecloud.app/{format}/{Service}/{Action}'
   patchbay telecloud show acme
+  patchbay telecloud register acme sim --module-url https://gateway.example/m/acme/sim
+  patchbay telecloud register acme sim --module-url https://gateway.example/m/acme/sim \\
+      --product-group 75 --group-status unlocked --event order --event cancel --apply
 
 By this, pending orders are finished at TeleCloud, usage is reported there, and modules are registered.";
 
@@ -49,6 +54,8 @@ pub enum Command {
         /// The tenant's name
         tenant: TenantName,
     },
+    /// Make or change the module at TeleCloud, and have a product group call it; a dry run unless --apply is given
+    Register(Box<register::RegisterArgs>),
 }
 
 pub(super) async fn run(command: Command, session: &mut Session<'_>) -> Result<(), Failure> {
@@ -85,6 +92,7 @@ pub(super) async fn run(command: Command, session: &mut Session<'_>) -> Result<(
                 .await?;
             session.printer.gone("not set any more")
         }
+        Command::Register(args) => register::run(*args, session).await,
     }
 }
 

@@ -142,7 +142,12 @@ async fn every_command_works_for_people_and_for_programs() {
         ("key list acme", "reseller"),
         ("key remove acme {key}", "not accepted any more"),
         (&set_telecloud, "calls to TeleCloud go to https://api.telecloud.app/"),
-        ("telecloud show acme", "api id key  7"),
+        ("telecloud show acme", "api id key       7"),
+        (
+            "telecloud register acme sim --module-url https://x.example/m/acme/sim --product-group 75 --group-status locked \
+             --event order --event cancel",
+            "moduleid_cancel   ID-OF-THE-NEW-MODULE",
+        ),
         ("telecloud unset acme", "not set any more"),
         ("token create acme --scope read,deploy", "shown only once"),
         ("token list acme", "read"),
@@ -166,7 +171,7 @@ async fn every_command_works_for_people_and_for_programs() {
         let gateway = Gateway::start().await;
         let programs = gateway.run(&format!("{line} --json")).await;
         assert_eq!((programs.code, programs.errors.as_str()), (0, ""), "{line}");
-        let gone = ["delete", "revoke", "key remove", "secret remove", "unset acme"];
+        let gone = ["delete", "revoke", "key remove", "secret remove", "telecloud unset"];
         if gone.iter().any(|word| line.contains(word)) {
             assert_eq!(programs.output, "", "{line}");
         } else {
@@ -287,6 +292,40 @@ async fn exit_codes_say_what_kind_of_failure_it_was() {
 }
 
 #[tokio::test]
+async fn a_registration_that_is_not_done_says_what_was_and_what_was_not() {
+    let gateway = Gateway::start().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let line = format!(
+        "telecloud set acme --api-id-key 8 --api-url http://127.0.0.1:{port}/{{Service}}/{{Action}} --private-network"
+    );
+    assert_eq!(gateway.run_with(&line, ADMIN, "canary-key\n").await.code, 0);
+    // Nobody listens there from now on.
+    drop(listener);
+    let line = "telecloud register acme sim --module-url https://x.example/m/acme/sim --product-group 75 \
+                --group-status locked --event order --apply";
+    let people = gateway.run(line).await;
+    assert_eq!(people.code, 1);
+    for said in [
+        "1. Module/Create: not sent\n",
+        "2. ProductGroup/Edit: not tried\n",
+        "API_KEY      ***\n",
+    ] {
+        assert!(people.output.contains(said), "{said}: {}", people.output);
+    }
+    assert_eq!(
+        people.errors,
+        "patchbay: not all of it was done: Module/Create not-sent, ProductGroup/Edit not-tried\n"
+    );
+    let programs = gateway.run(&format!("{line} --json")).await;
+    assert_eq!(programs.code, 1);
+    let answer: Value = serde_json::from_str(&programs.output).expect("JSON");
+    assert_eq!(answer["done"], false);
+    let recorded = gateway.json("call show acme").await;
+    assert_eq!(recorded["id"], answer["steps"][0]["call"]);
+}
+
+#[tokio::test]
 async fn the_call_that_is_shown_unless_stated_is_the_newest() {
     let gateway = Gateway::start().await;
     let listed = gateway.json("call list acme").await;
@@ -323,6 +362,11 @@ fn wrong_command_lines_are_refused_before_anything_is_sent() {
         "call list acme --outcome great",
         "secret set acme sim x --from-file a --value-env B",
         "telecloud set acme",
+        "telecloud register acme sim",
+        "telecloud register acme sim --module-url x --product-group 75",
+        "telecloud register acme sim --module-url x --product-group 75 --event order",
+        "telecloud register acme sim --module-url x --event order",
+        "telecloud register acme sim --module-url x --module-id 7 --new",
         "telecloud set acme --api-id-key 7 --api-url https://x.example/{Service}",
     ] {
         let words = ["patchbay"].into_iter().chain(line.split(' '));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::handling::Handling;
 use super::limits::Limits;
-use super::name::ModuleName;
+use super::name::{ModuleName, TelecloudId};
 
 /// Whether a module takes events.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -38,6 +38,10 @@ pub struct Module {
     pub handling: Handling,
     /// The number of the version that serves, if any does.
     pub active: Option<u32>,
+    /// Its id at TeleCloud, once it was registered there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub telecloud_module_id: Option<TelecloudId>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,

@@ -9,7 +9,7 @@ use super::{Registry, RegistryError, Written, check_title, no_more, paths};
 use crate::domain::handling::Handling;
 use crate::domain::limits::Limits;
 use crate::domain::module::{Module, ModuleStatus};
-use crate::domain::name::{ModulePath, TenantName};
+use crate::domain::name::{ModulePath, TelecloudId, TenantName};
 use crate::egress::policy::Policy;
 use crate::storage::Expect;
 
@@ -81,6 +81,20 @@ impl Registry {
         Ok((module, written))
     }
 
+    /// Keeps the id that TeleCloud gave a module when it was registered there.
+    ///
+    /// # Errors
+    /// When there is no such tenant or module, or nothing could be written.
+    pub async fn set_telecloud_module_id(&self, path: &ModulePath, id: &TelecloudId) -> Result<(), RegistryError> {
+        let mut change = self.change(&path.tenant).await?;
+        let state = change.state.module_mut(&path.module)?;
+        state.module.telecloud_module_id = Some(id.clone());
+        let module = state.module.clone();
+        self.write_module(path, &module).await?;
+        self.commit(change.state);
+        Ok(())
+    }
+
     /// Removes a module with its settings, secrets and versions. Calls that are running end as they would; recorded
     /// calls stay.
     ///
@@ -115,6 +129,7 @@ fn new_module(path: &ModulePath) -> ModuleState {
             limits: settings.limits,
             handling: settings.handling,
             active: None,
+            telecloud_module_id: None,
             created: Timestamp::now(),
         },
         config: Arc::default(),

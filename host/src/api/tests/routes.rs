@@ -81,6 +81,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("GET", "/v1/tenants/acme/modules/sim/versions", READ, Nothing, 200),
         row("POST", "/v1/tenants/acme/modules/sim/versions", DEPLOY, Wasm("good three"), 201),
         row("PUT", "/v1/tenants/acme/modules/sim/active", DEPLOY, Json(json!({"version": 2})), 200),
+        row("POST", "/v1/tenants/acme/modules/sim/telecloud-registration", ACCESS, Json(json!({"url": "https://x.example/m/acme/sim"})), 200),
         row("GET", "/v1/tenants/acme/calls", CALLS, Nothing, 200),
         row("GET", "/v1/tenants/acme/calls/{call}", CALLS, Nothing, 200),
     ]

@@ -19,8 +19,10 @@ use crate::domain::name::{ConfigKey, ModuleName, ModulePath, SecretName, TenantN
 use crate::domain::secret::Secret;
 use crate::domain::telecloud::UrlTemplate;
 use crate::domain::tenant::Scope;
+use crate::egress::{self, Door};
 use crate::jobs::Jobs;
 use crate::journal::{Journal, NewCall};
+use crate::registration::Registrar;
 use crate::registry::access::{NewToken, Principal};
 use crate::registry::admin_token::AdminToken;
 use crate::registry::fake::FakeEngine;
@@ -121,8 +123,10 @@ impl World {
             .await
             .expect("set");
         let call = record(&journal, &sim).await;
+        let door = Arc::new(Door::new(egress::Config::default()));
+        let registrar = Arc::new(Registrar::new(Arc::clone(&registry), journal.clone(), door));
         let mut world = Self {
-            router: crate::api::router(Arc::clone(&registry), journal, jobs, UPLOAD_BYTES),
+            router: crate::api::router(Arc::clone(&registry), journal, jobs, registrar, UPLOAD_BYTES),
             registry,
             table,
             key: key.id,

@@ -143,6 +143,9 @@ async fn the_description_is_served_to_anyone_and_lists_every_route() -> Result<(
         "get /{tenant}/telecloud-keys",
         "post /{tenant}/telecloud-keys",
         "delete /{tenant}/telecloud-keys/{id}",
+        "get /{tenant}/telecloud",
+        "put /{tenant}/telecloud",
+        "delete /{tenant}/telecloud",
         "get /{tenant}/tokens",
         "post /{tenant}/tokens",
         "delete /{tenant}/tokens/{id}",
@@ -166,6 +169,7 @@ async fn the_description_is_served_to_anyone_and_lists_every_route() -> Result<(
         ("get", "/versions"),
         ("post", "/versions"),
         ("put", "/active"),
+        ("post", "/telecloud-registration"),
     ] {
         expected.push(format!("{method} {module}{below}"));
     }

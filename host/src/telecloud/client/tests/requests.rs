@@ -10,6 +10,9 @@ use crate::domain::telecloud::{LinkedEvent, ProductGroupStatus, UrlTemplate};
 use crate::domain::update::{NewStatus, Update};
 use crate::telecloud::client::{Access, Call, Expression, request};
 
+/// A call, its method, its name, its fields.
+type Row = (Call, Method, &'static str, Vec<(&'static str, &'static str)>);
+
 fn sent(template: &str, call: &Call) -> Request<bytes::Bytes> {
     let url = UrlTemplate::parse(template).expect("a template");
     let access = Access {
@@ -56,7 +59,7 @@ fn each_call_has_its_own_url_method_and_fields() {
         ..Update::default()
     };
     let order = [("account_number", "7105045"), ("order_number", "5401FBZ5401")];
-    let rows: Vec<(Call, Method, &str, Vec<(&str, &str)>)> = vec![
+    let rows: Vec<Row> = vec![
         (
             update(Update::active(vars.clone())),
             Method::PATCH,
