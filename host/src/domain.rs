@@ -11,6 +11,7 @@ pub mod job;
 pub mod limits;
 pub mod module;
 pub mod name;
+pub mod order;
 pub mod progress;
 pub mod secret;
 pub mod subscriber;

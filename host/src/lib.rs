@@ -20,6 +20,8 @@ pub mod registry;
 
 pub mod runner;
 
+pub mod orders;
+
 pub mod jobs;
 
 pub mod registration;

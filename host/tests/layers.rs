@@ -29,6 +29,7 @@ const AREAS: [(&str, &[&str]); 18] = [
             "registry",
         ],
     ),
+    ("orders", &["domain", "vault", "storage"]),
     (
         "jobs",
         &[
