@@ -1,7 +1,7 @@
 //! The admin API: tenants, modules and calls, over HTTP, for people's tools and programs.
 //!
-//! Handlers take what extractors have checked, ask the registry or the journal, and say what came of it. What may be
-//! done and what may not is decided there, never here.
+//! Handlers take what extractors have checked, ask the registry, the journal or the record of orders, and say what came of
+//! it. What may be done and what may not is decided there, never here.
 
 mod access;
 mod body;
@@ -11,6 +11,7 @@ mod grants;
 mod keys;
 mod modules;
 mod openapi;
+mod orders;
 mod problem;
 mod registration;
 mod secrets;
@@ -33,6 +34,7 @@ use utoipa_axum::routes;
 
 use crate::jobs::Jobs;
 use crate::journal::Journal;
+use crate::orders::Orders;
 use crate::registration::Registrar;
 use crate::registry::{Registry, Written};
 
@@ -40,6 +42,7 @@ pub use self::body::Listing;
 pub use self::calls::{CallListing, CallQuery};
 pub use self::keys::{Key, NewKey};
 pub use self::modules::ModuleSettings;
+pub use self::orders::{OrderListing, OrderQuery};
 pub use self::problem::{Code, PROBLEM_JSON, Problem};
 pub use self::secrets::{SecretInfo, SecretValue};
 pub use self::telecloud::NewTelecloud;
@@ -55,21 +58,21 @@ const JSON_BYTES_MAX: usize = 1 << 20;
 
 /// What every handler has.
 #[derive(Clone)]
-struct Api {
-    registry: Arc<Registry>,
-    journal: Journal,
-    jobs: Arc<Jobs>,
-    registrar: Arc<Registrar>,
+pub struct Api {
+    /// Tenants and modules.
+    pub registry: Arc<Registry>,
+    /// Recorded calls.
+    pub journal: Journal,
+    /// Work that outlives calls.
+    pub jobs: Arc<Jobs>,
+    /// Orders on record.
+    pub orders: Orders,
+    /// Registers modules at TeleCloud.
+    pub registrar: Arc<Registrar>,
 }
 
 /// The routes under `/v1`, for the admin listener. Components of up to `upload_bytes` bytes are taken.
-pub fn router(
-    registry: Arc<Registry>,
-    journal: Journal,
-    jobs: Arc<Jobs>,
-    registrar: Arc<Registrar>,
-    upload_bytes: usize,
-) -> Router {
+pub fn router(api: Api, upload_bytes: usize) -> Router {
     let (routes, description) = table(upload_bytes).split_for_parts();
     routes
         .route("/v1/openapi.json", get(async || Json(description)))
@@ -77,12 +80,7 @@ pub fn router(
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
         .layer(middleware::from_fn(to_its_end))
-        .with_state(Api {
-            registry,
-            journal,
-            jobs,
-            registrar,
-        })
+        .with_state(api)
 }
 
 /// Every route.
@@ -108,6 +106,8 @@ fn table(upload_bytes: usize) -> OpenApiRouter<Api> {
         .routes(at("/v1/tenants/{tenant}/modules/{module}/telecloud-registration", routes!(registration::register)))
         .routes(at("/v1/tenants/{tenant}/calls", routes!(calls::list)))
         .routes(at("/v1/tenants/{tenant}/calls/{id}", routes!(calls::get)))
+        .routes(at("/v1/tenants/{tenant}/orders", routes!(orders::list)))
+        .routes(at("/v1/tenants/{tenant}/orders/{id}", routes!(orders::get)))
 }
 
 async fn no_such_route(uri: Uri) -> Problem {

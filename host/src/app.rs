@@ -16,11 +16,13 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::{self, Api};
 use crate::config::Config;
 use crate::egress::{self, Door};
 use crate::gateway::Gateway;
 use crate::jobs::{Jobs, Worker};
 use crate::journal::Journal;
+use crate::orders::Orders;
 use crate::registration::Registrar;
 use crate::registry::admin_token::AdminToken;
 use crate::registry::{Registry, root_key};
@@ -28,7 +30,7 @@ use crate::runner::Runner;
 use crate::sandbox::Sandbox;
 use crate::storage::Stores;
 use crate::vault::Vault;
-use crate::{api, public, server};
+use crate::{public, server};
 
 /// A gateway that serves.
 pub struct App {
@@ -83,6 +85,7 @@ impl App {
         }
         let sandbox = Arc::new(Sandbox::new(&config.sandbox, Arc::clone(&vault)).map_err(failed("sandbox"))?);
         let journal = Journal::new(Arc::clone(&stores.log));
+        let orders = Orders::new(Arc::clone(&stores.documents), Arc::clone(&vault));
         let loaded = Registry::load(stores.clone(), Arc::clone(&vault), Arc::clone(&sandbox), &token).await;
         let (registry, modules) = loaded.map_err(failed("data_dir"))?;
 
@@ -105,7 +108,14 @@ impl App {
 
         let routes = public::router(Arc::clone(&gateway), config.public);
         let public = Listener::serve(public, public_address, routes, config.server.clone());
-        let routes = api::router(registry, journal, jobs, Arc::new(registrar), config.upload_bytes);
+        let api = Api {
+            registry,
+            journal,
+            jobs,
+            orders,
+            registrar: Arc::new(registrar),
+        };
+        let routes = api::router(api, config.upload_bytes);
         let routes = health(public.stop.subscribe()).merge(routes);
         let admin = Listener::serve(admin, admin_address, routes, config.server);
         let jobs_stop = CancellationToken::new();

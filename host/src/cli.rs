@@ -11,6 +11,7 @@ mod grant;
 mod input;
 mod key;
 mod module;
+mod order;
 mod printer;
 mod secret;
 mod telecloud;
@@ -68,6 +69,9 @@ pub enum Command {
     /// What happened in calls
     #[command(after_help = call::EXAMPLES)]
     Call(Group<call::Command>),
+    /// Orders on record: what passed through the gateway, put together
+    #[command(after_help = order::EXAMPLES)]
+    Order(Group<order::Command>),
     /// Print a script that completes this command line
     #[command(
         after_help = "Example:\n  patchbay completion bash > ~/.local/share/bash-completion/completions/patchbay"
@@ -158,6 +162,7 @@ pub async fn run_on(command: Command, mut whole: clap::Command, terminal: &mut T
         Command::Telecloud(group) => with(group, terminal, telecloud::run).await,
         Command::Token(group) => with(group, terminal, token::run).await,
         Command::Call(group) => with(group, terminal, call::run).await,
+        Command::Order(group) => with(group, terminal, order::run).await,
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut whole, "patchbay", &mut script);

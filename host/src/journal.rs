@@ -7,6 +7,7 @@ mod call;
 mod entry;
 mod lines;
 mod mask;
+mod order;
 mod writing;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use self::call::CallLog;
 use self::entry::{Entry, Later};
 pub use self::mask::Known;
+pub use self::order::masked;
 pub use self::writing::{BODY_BYTES_KEPT, EXCHANGES_BYTES_KEPT, RECORD_BYTES_MAX};
 use crate::domain::call::{CallId, CallRecord, Outcome};
 use crate::domain::job::After;

@@ -1,10 +1,10 @@
 //! The gateway's record of orders, kept from what passed through: TeleCloud offers no way to ask for them.
 //!
-//! Whoever ends a call has its order observed ([`Orders::observe`]) and writes what comes of that together with the end of
-//! the call. People search in the record, and audits compare it with the carrier's ([`Orders::search`]).
+//! Whoever ends a call has its order observed ([`Orders::observe`]) and writes what comes of that together with the end
+//! of the call. People search in the record, and audits compare it with the carrier's ([`Orders::search`]).
 //!
-//! A record is sealed, and what it can be found by is hashed with a key: nothing that is stored says who ordered what. Nothing
-//! here speaks to carriers or to TeleCloud, and nothing here decides what is done about an order.
+//! A record is sealed, and what it can be found by is hashed with a key: nothing that is stored says who ordered what.
+//! Nothing here speaks to carriers or to TeleCloud, and nothing here decides what is done about an order.
 
 mod keys;
 mod observation;
@@ -34,8 +34,8 @@ pub struct Orders {
 }
 
 impl Orders {
-    /// Keeps orders in these documents. There is one of these in a process, and its clones: it is what keeps writers of the
-    /// same order apart.
+    /// Keeps orders in these documents. There is one of these in a process, and its clones: it is what keeps writers of
+    /// the same order apart.
     #[must_use]
     pub fn new(documents: Arc<dyn Documents>, vault: Arc<Vault>) -> Self {
         Self {

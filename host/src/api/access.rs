@@ -12,6 +12,7 @@ use super::Api;
 use super::problem::{Code, Problem};
 use crate::domain::call::CallId;
 use crate::domain::name::{ModuleName, ModulePath, SecretName, TenantName};
+use crate::domain::order::OrderId;
 use crate::domain::tenant::Scope;
 use crate::registry::RegistryError;
 use crate::registry::access::Principal;
@@ -176,6 +177,27 @@ impl FromRequestParts<Api> for CallPath {
             Err(_) => Err(no_such_call(&id)),
         }
     }
+}
+
+/// The id of an order in the path.
+pub(super) struct OrderPath(pub(super) OrderId);
+
+impl FromRequestParts<Api> for OrderPath {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+        let id = part(parts, "id").await?;
+        match Ulid::from_string(&id) {
+            Ok(id) => Ok(Self(OrderId(id))),
+            Err(_) => Err(no_such_order(&id)),
+        }
+    }
+}
+
+pub(super) fn no_such_order(id: &str) -> Problem {
+    let id: String = id.chars().take(80).collect();
+    Code::OrderNotFound.because(format!(
+        "There is no order {id:?} on record. Orders go by the id that they are listed with; ?order_number= lists it."
+    ))
 }
 
 pub(super) fn no_such_call(id: &str) -> Problem {

@@ -60,6 +60,8 @@ pub enum Code {
     TelecloudNotFound,
     /// There is no such call.
     CallNotFound,
+    /// There is no such order.
+    OrderNotFound,
     /// The route has other methods.
     MethodNotAllowed,
     /// A part of the URL is not a name.
@@ -109,6 +111,7 @@ impl Code {
                 "No access to TeleCloud's API",
             ),
             Self::CallNotFound => ("call-not-found", StatusCode::NOT_FOUND, "No such call"),
+            Self::OrderNotFound => ("order-not-found", StatusCode::NOT_FOUND, "No such order"),
             Self::MethodNotAllowed => (
                 "method-not-allowed",
                 StatusCode::METHOD_NOT_ALLOWED,

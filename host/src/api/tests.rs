@@ -1,4 +1,5 @@
 mod description;
+mod orders;
 mod refusals;
 mod routes;
 mod telecloud;

@@ -52,7 +52,8 @@ impl Gateway {
         let line = line
             .replace("{key}", &self.world.key)
             .replace("{token}", &self.world.token)
-            .replace("{call}", &self.world.call);
+            .replace("{call}", &self.world.call)
+            .replace("{order}", &self.world.order);
         let words = line.split(' ').chain(["--url", &self.url, "--token", token]);
         run(words, input, false).await
     }
@@ -155,6 +156,13 @@ async fn every_command_works_for_people_and_for_programs() {
         ("call list acme --module sim --limit 5", "Order/Create"),
         ("call show acme {call}", "SUCCESS  Y"),
         ("call show acme", "SUCCESS  Y"),
+        ("order find acme --mdn 2025550143 --account 100", "active"),
+        ("order find acme --iccid 8901260000000000017 --module sim", "4711"),
+        ("order find acme --value canary-pin", "4711"),
+        ("order find acme --order 4712", "There are no such orders here."),
+        ("order list acme --limit 1", "SOC5GB"),
+        ("order show acme 4711", "VAR3             2025550143"),
+        ("order show acme {order}", "VAR6             ***"),
     ];
     for (line, said) in rows {
         // Each begins with the same things there.
@@ -339,6 +347,40 @@ async fn the_call_that_is_shown_unless_stated_is_the_newest() {
 }
 
 #[tokio::test]
+async fn an_order_is_shown_by_its_number_where_one_module_has_it() {
+    let gateway = Gateway::start().await;
+    let none = gateway.run("order show acme 4712").await;
+    assert_eq!(none.code, 1);
+    assert_eq!(none.errors, "patchbay: no order 4712 of tenant acme is on record\n");
+    // It might be an id, and is none.
+    let none = gateway.run("order show acme 4QZ8T1W6S9E7R2B5N3M0K4H8GD").await;
+    assert!(none.errors.contains("is on record"), "{}", none.errors);
+
+    let other = gateway.world.order("esim", "4711", "2025550199").await;
+    let several = gateway.run("order show acme 4711").await;
+    assert_eq!(several.code, 1);
+    for part in [&format!("{other} of esim"), &format!("{} of sim", gateway.world.order)] {
+        assert!(several.errors.contains(part), "{}", several.errors);
+    }
+    let shown = gateway.json(&format!("order show acme {other}")).await;
+    assert_eq!(shown["module"], "esim");
+}
+
+#[tokio::test]
+async fn a_listing_of_orders_says_how_to_go_on() {
+    let gateway = Gateway::start().await;
+    gateway.world.order("sim", "4712", "2025550199").await;
+    let first = gateway.run("order list acme --limit 1").await.output;
+    let (_, after) = first.trim_end().rsplit_once(' ').expect("more orders");
+    let second = gateway
+        .run(&format!("order list acme --limit 1 --after {after}"))
+        .await
+        .output;
+    let lists = |number: &str| [&first, &second].iter().filter(|page| page.contains(number)).count();
+    assert_eq!((lists(" 4711 "), lists(" 4712 ")), (1, 1), "{first}{second}");
+}
+
+#[tokio::test]
 async fn a_token_file_goes_before_a_token() {
     let gateway = Gateway::start().await;
     let folder = tempfile::tempdir().expect("a folder");
@@ -360,6 +402,9 @@ fn wrong_command_lines_are_refused_before_anything_is_sent() {
         "token create acme",
         "call show acme ..",
         "call list acme --outcome great",
+        "order find acme",
+        "order find acme --module sim",
+        "order list acme --after 4711",
         "secret set acme sim x --from-file a --value-env B",
         "telecloud set acme",
         "telecloud register acme sim",

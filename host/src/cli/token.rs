@@ -19,7 +19,7 @@ pub(super) const EXAMPLES: &str = "Examples:
 
 Scopes:
   read    see tenant, modules, versions, settings, grants
-  calls   see recorded calls, which hold customers' data
+  calls   see recorded calls and orders, which hold customers' data
   deploy  upload and activate versions; set settings, secrets and limits; make and remove modules
   grants  set grants: where modules may reach
   access  make and revoke the tenant's tokens and TeleCloud keys";

@@ -132,8 +132,8 @@ pub struct Order {
 pub struct Unlinked<'a> {
     module: &'a ModuleName,
     account_number: Option<&'a str>,
-    /// What Order/Create was answered with, or what was posted with it where the answer had no VARs: TeleCloud has saved
-    /// the ones, and had the others already.
+    /// What Order/Create was answered with, or what was posted with it where the answer had no VARs: TeleCloud has
+    /// saved the ones, and had the others already.
     vars: Vec<(u8, &'a str)>,
 }
 
@@ -195,8 +195,8 @@ pub enum Differs {
 /// Whether a later event, which has an order number, is about the order whose Order/Create came without one.
 ///
 /// It is when module and account are the same, and so is every VAR that both have, with at least one among them of
-/// [`TELLING_CHARACTERS_MIN`] characters or more. Where several orders could be meant, none is: whoever asks looks at all
-/// that are not linked.
+/// [`TELLING_CHARACTERS_MIN`] characters or more. Where several orders could be meant, none is: whoever asks looks at
+/// all that are not linked.
 ///
 /// # Errors
 /// The first thing that speaks against it.

@@ -41,7 +41,7 @@ pub struct TelecloudKey {
 pub enum Scope {
     /// See tenant, modules, versions, settings, grants; never secrets.
     Read,
-    /// See recorded calls. They hold customers' data.
+    /// See recorded calls and orders. They hold customers' data.
     Calls,
     /// Upload and activate versions; set settings, secrets and limits; make and delete modules.
     Deploy,

@@ -31,6 +31,7 @@ use serde_json::Value;
 
 pub use self::values::Known;
 use self::values::Values;
+use crate::domain::event::Vars;
 use crate::domain::secret::{MASK, Secret};
 
 /// Shortest value that is learned from a field outside of the posted request, in bytes.
@@ -99,6 +100,12 @@ impl Masker {
     /// Masks the posted request. Of its names and texts the first [`REQUEST_BYTES_KEPT`] bytes are kept.
     pub(super) fn request(&mut self, tree: &Value) -> Value {
         self.tree(tree, true, &mut { REQUEST_BYTES_KEPT })
+    }
+
+    /// Knows the secrets among an order's VARs from now on.
+    pub(super) fn learn_vars(&mut self, vars: &Vars) {
+        let secret = SECRET_VARS.iter().filter_map(|(index, _)| vars.get(*index));
+        secret.for_each(|value| self.learn(value));
     }
 
     fn learn_tree(&mut self, tree: &Value, top: bool, secret: bool) {

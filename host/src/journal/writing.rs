@@ -236,18 +236,10 @@ impl State {
 
     fn reply(&mut self, reply: &Reply) -> Reply {
         match reply {
-            Reply::Success { pending, vars } => {
-                let mut masked = Vars::default();
-                for (index, value) in vars.iter() {
-                    let kept = self.masker.var(index, value, VAR_BYTES_KEPT).into_owned();
-                    // The indices are those of VARs.
-                    let _ = masked.set(index, marked(kept, value, VAR_BYTES_KEPT));
-                }
-                Reply::Success {
-                    pending: *pending,
-                    vars: masked,
-                }
-            }
+            Reply::Success { pending, vars } => Reply::Success {
+                pending: *pending,
+                vars: masked_vars(&mut self.masker, vars),
+            },
             Reply::Failure { error } => Reply::Failure {
                 error: self.text(error),
             },
@@ -289,6 +281,17 @@ impl State {
             _ => self.masker.cut(body, BODY_BYTES_KEPT).into_owned(),
         }
     }
+}
+
+/// Masks VARs as those of an answer.
+pub(super) fn masked_vars(masker: &mut Masker, vars: &Vars) -> Vars {
+    let mut masked = Vars::default();
+    for (index, value) in vars.iter() {
+        let kept = masker.var(index, value, VAR_BYTES_KEPT).into_owned();
+        // The indices are those of VARs.
+        let _ = masked.set(index, marked(kept, value, VAR_BYTES_KEPT));
+    }
+    masked
 }
 
 /// Marks what is kept of a text as cut, if it was.

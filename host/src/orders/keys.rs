@@ -1,7 +1,7 @@
 //! Where orders are kept, and what they are found by.
 //!
-//! An order's document is at its id. Beside it are empty documents whose keys say by what it is found and end in its id.
-//! What it is found by is hashed with a key, apart by tenant and by kind.
+//! An order's document is at its id. Beside it are empty documents whose keys say by what it is found and end in its
+//! id. What it is found by is hashed with a key, apart by tenant and by kind.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! What an event or an Order/Update changes in the record of its order. Pure: a record before and what was seen make the
-//! record after.
+//! What an event or an Order/Update changes in the record of its order. Pure: a record before and what was seen make
+//! the record after.
 //!
 //! How a call ended may be known only after newer calls have ended. What it says then does not undo what they said.
 

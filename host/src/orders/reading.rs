@@ -53,13 +53,14 @@ pub struct Page {
 pub struct Listing {
     /// By id, which is in no order that means anything but stays the same.
     pub orders: Vec<Order>,
-    /// Where the next page begins; `None` when this was the last. A page can be short, even empty, and still have a next
-    /// one.
+    /// Where the next page begins; `None` when this was the last. A page can be short, even empty, and still have a
+    /// next one.
     pub next: Option<OrderId>,
 }
 
 impl Orders {
-    /// One order; `None` when this tenant has no such order. The id that an order had before it got its number is good as well.
+    /// One order; `None` when this tenant has no such order. The id that an order had before it got its number is good
+    /// as well.
     ///
     /// # Errors
     /// When the store refuses or the record is damaged.

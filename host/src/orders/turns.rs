@@ -6,8 +6,8 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::domain::order::OrderId;
 
-/// How many locks all orders share. With a hundred calls about different orders at their ends at once, one in forty waits
-/// for another.
+/// How many locks all orders share. With a hundred calls about different orders at their ends at once, one in forty
+/// waits for another.
 const STRIPES: usize = 4_096;
 
 /// The locks. Cheap to clone; clones share them.

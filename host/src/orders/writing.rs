@@ -14,8 +14,8 @@ use crate::domain::name::{ModuleName, TenantName};
 use crate::domain::order::{OrderId, OrderRecord, Unlinked, is_telling, same_order};
 use crate::storage::{Change, Expect, StorageError};
 
-/// Most orders without a number that are looked at because they have a VAR in common with an event. By a value that more
-/// orders of one account have, none is recognised.
+/// Most orders without a number that are looked at because they have a VAR in common with an event. By a value that
+/// more orders of one account have, none is recognised.
 pub(super) const LOOKALIKES_MAX: usize = 64;
 
 /// Changes to an order, to be written together with what they come from.
@@ -38,12 +38,12 @@ struct Before {
 }
 
 impl Orders {
-    /// What was seen of an order becomes changes to its record. An order that was created without a number is linked by the
-    /// first later event with a number that can only be about it.
+    /// What was seen of an order becomes changes to its record. An order that was created without a number is linked by
+    /// the first later event with a number that can only be about it.
     ///
     /// # Errors
-    /// When the store refuses, or the record is damaged: then the order is not on record as it should be, and the call can
-    /// end all the same.
+    /// When the store refuses, or the record is damaged: then the order is not on record as it should be, and the call
+    /// can end all the same.
     pub async fn observe(&self, tenant: &TenantName, observation: Observation<'_>) -> Result<Prepared, StorageError> {
         if let Seen::Event { outcome, .. } = observation.seen
             && matches!(outcome, Outcome::Refused | Outcome::Repeated)
@@ -84,8 +84,8 @@ impl Orders {
         })
     }
 
-    /// Says which number an order has that was created without one. `None` when no order that this call created is on record
-    /// without a number.
+    /// Says which number an order has that was created without one. `None` when no order that this call created is on
+    /// record without a number.
     ///
     /// # Errors
     /// When the store refuses, or a record is damaged.
@@ -192,8 +192,8 @@ impl Orders {
         Ok(recognised)
     }
 
-    /// What makes of the records before the one after, at `id`. The turn keeps others away, so nothing is expected of what is
-    /// there: a conflict would keep the call that this is written with from ending.
+    /// What makes of the records before the one after, at `id`. The turn keeps others away, so nothing is expected of
+    /// what is there: a conflict would keep the call that this is written with from ending.
     fn changes(&self, keys: &Keys<'_>, before: &[Before], id: OrderId, after: Option<&OrderRecord>) -> Vec<Change> {
         let mut values: BTreeMap<String, Option<Bytes>> = BTreeMap::new();
         let after_entries = after.map(|record| keys.entries(id, record)).unwrap_or_default();

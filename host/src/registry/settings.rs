@@ -11,6 +11,7 @@ use crate::domain::grant::Grant;
 use crate::domain::name::{ConfigKey, ModulePath, SecretName};
 use crate::domain::secret::Secret;
 use crate::egress::policy::Policy;
+use crate::journal::Known;
 use crate::storage::Expect;
 
 /// Most settings of one module. The richest carrier integrations have some forty.
@@ -117,6 +118,14 @@ impl Registry {
     pub fn secrets(&self, path: &ModulePath) -> Result<Vec<SecretName>, RegistryError> {
         let module = self.module_state(&path.tenant, &path.module)?;
         Ok(module.secrets.keys().cloned().collect())
+    }
+
+    /// A module's secrets, prepared to be found in what is shown. None of a module that is not there any more.
+    #[must_use]
+    pub fn known(&self, path: &ModulePath) -> Arc<Known> {
+        self.module_state(&path.tenant, &path.module)
+            .map(|module| module.known)
+            .unwrap_or_default()
     }
 
     /// Sets a secret, sealed for this module and this name.

@@ -34,6 +34,7 @@ fn template(path: &str) -> String {
         .replace("{key}", "{id}")
         .replace("{token}", "{id}")
         .replace("{call}", "{id}")
+        .replace("{order}", "{id}")
 }
 
 #[tokio::test]

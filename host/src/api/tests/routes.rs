@@ -84,6 +84,8 @@ pub(super) fn rows() -> Vec<Row> {
         row("POST", "/v1/tenants/acme/modules/sim/telecloud-registration", ACCESS, Json(json!({"url": "https://x.example/m/acme/sim"})), 200),
         row("GET", "/v1/tenants/acme/calls", CALLS, Nothing, 200),
         row("GET", "/v1/tenants/acme/calls/{call}", CALLS, Nothing, 200),
+        row("GET", "/v1/tenants/acme/orders", CALLS, Nothing, 200),
+        row("GET", "/v1/tenants/acme/orders/{order}", CALLS, Nothing, 200),
     ]
 }
 

@@ -14,7 +14,7 @@ use ulid::Ulid;
 
 use crate::domain::answer::Reply;
 use crate::domain::call::{CallId, Outcome};
-use crate::domain::event::Document;
+use crate::domain::event::{Action, Document, Event, Vars};
 use crate::domain::name::{ConfigKey, ModuleName, ModulePath, SecretName, TenantName};
 use crate::domain::secret::Secret;
 use crate::domain::telecloud::UrlTemplate;
@@ -22,6 +22,7 @@ use crate::domain::tenant::Scope;
 use crate::egress::{self, Door};
 use crate::jobs::Jobs;
 use crate::journal::{Journal, NewCall};
+use crate::orders::{Observation, Orders, Seen};
 use crate::registration::Registrar;
 use crate::registry::access::{NewToken, Principal};
 use crate::registry::admin_token::AdminToken;
@@ -30,9 +31,8 @@ use crate::registry::modules::ModuleSettings;
 use crate::registry::telecloud::NewTelecloud;
 use crate::registry::versions::Which;
 use crate::registry::{Registry, Table};
-use crate::storage::Durability;
-use crate::storage::Stores;
 use crate::storage::memory::Memory;
+use crate::storage::{Documents, Durability, Stores};
 use crate::vault::Vault;
 
 pub(crate) const ADMIN: &str = "an-admin-token-of-enough-letters";
@@ -47,6 +47,9 @@ pub(crate) struct World {
     pub(crate) key: String,
     pub(crate) token: String,
     pub(crate) call: String,
+    pub(crate) order: String,
+    pub(crate) orders: Orders,
+    documents: Arc<dyn Documents>,
     pub(crate) router: Router,
 }
 
@@ -66,7 +69,7 @@ impl World {
     }
 
     /// Tenants `acme` and `other`; acme has a module `sim` with versions 1 and 2, the first of them active, a setting, a
-    /// secret, a grant, a key, a token, access to TeleCloud's API, and a call on record.
+    /// secret, a grant, a key, a token, access to TeleCloud's API, and a call and an order on record.
     pub(crate) async fn on(stores: Stores) -> Self {
         let vault = Arc::new(Vault::new(&[7; 32]));
         let given = Secret::new(ADMIN.to_owned());
@@ -76,6 +79,8 @@ impl World {
         let jobs = Jobs::open(stores.clone(), Arc::clone(&vault), &[])
             .await
             .expect("opened");
+        let documents = Arc::clone(&stores.documents);
+        let orders = Orders::new(Arc::clone(&documents), Arc::clone(&vault));
         let loaded = Registry::load(stores, vault, FakeEngine::new(), &admin.expect("a good token")).await;
         let (registry, table) = loaded.expect("loaded");
         let registry = Arc::new(registry);
@@ -125,17 +130,68 @@ impl World {
         let call = record(&journal, &sim).await;
         let door = Arc::new(Door::new(egress::Config::default()));
         let registrar = Arc::new(Registrar::new(Arc::clone(&registry), journal.clone(), door));
+        let api = crate::api::Api {
+            registry: Arc::clone(&registry),
+            journal,
+            jobs,
+            orders: orders.clone(),
+            registrar,
+        };
         let mut world = Self {
-            router: crate::api::router(Arc::clone(&registry), journal, jobs, registrar, UPLOAD_BYTES),
+            router: crate::api::router(api, UPLOAD_BYTES),
             registry,
             table,
             key: key.id,
             token: String::new(),
             call,
+            order: String::new(),
+            orders,
+            documents,
         };
+        world.order = world.order("sim", "4711", "2025550143").await;
         world.token("acme", &[Scope::Read]).await;
         world.token = world.registry.tokens(&acme).expect("tokens")[0].id.clone();
         world
+    }
+
+    /// Puts an order of a module of acme on record, active with this telephone number, and says its id.
+    pub(crate) async fn order(&self, module: &str, number: &str, mdn: &str) -> String {
+        let (acme, module) = (tenant("acme"), ModuleName::parse(module).expect("a module name"));
+        let mut vars = Vars::default();
+        for (index, value) in [
+            (2, "8901260000000000017"),
+            (3, mdn),
+            (6, "canary-pin"),
+            (8, "has canary-pin"),
+        ] {
+            vars.set(index, value.to_owned()).expect("a VAR");
+        }
+        let event = Event {
+            service: "Order/Create".to_owned(),
+            action: Action::Create,
+            account_number: Some("100".to_owned()),
+            order_number: Some(number.to_owned()),
+            parent_order_number: None,
+            carrier_product_id: Some("SOC5GB".to_owned()),
+            new_state: None,
+            vars,
+            document: Document::default(),
+        };
+        let observation = Observation {
+            module: &module,
+            call: CallId(Ulid::generate()),
+            at: Timestamp::now(),
+            seen: Seen::Event {
+                event: &event,
+                outcome: Outcome::Done,
+                answered: &Vars::default(),
+            },
+        };
+        let mut prepared = self.orders.observe(&acme, observation).await.expect("read");
+        let changes = std::mem::take(&mut prepared.changes);
+        let written = self.documents.write(changes, Durability::Synced).await;
+        written.expect("written");
+        self.orders.id(&acme, &module, number).to_string()
     }
 
     /// A new token of a tenant.
@@ -167,7 +223,8 @@ impl World {
         let path = path
             .replace("{key}", &self.key)
             .replace("{token}", &self.token)
-            .replace("{call}", &self.call);
+            .replace("{call}", &self.call)
+            .replace("{order}", &self.order);
         let mut request = Request::builder()
             .method(method.parse::<Method>().expect("a method"))
             .uri(path);

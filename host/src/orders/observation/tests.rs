@@ -91,84 +91,31 @@ fn order(state: OrderState) -> OrderRecord {
 }
 
 #[test]
+#[rustfmt::skip]
 fn a_done_event_says_the_state_and_what_is_not_done_leaves_it() {
     let suspend = || status(ServiceStatus::Suspended);
     let rows = [
         ("created", Pending, Create, Done, Active),
         ("suspended", Active, suspend(), Done, Suspended),
-        (
-            "suspended for want of payment",
-            Active,
-            status(ServiceStatus::NonPay),
-            Done,
-            NonPay,
-        ),
-        (
-            "back in service",
-            Suspended,
-            status(ServiceStatus::Active),
-            Done,
-            Active,
-        ),
-        (
-            "a state not known here",
-            Active,
-            status(ServiceStatus::Other("PAUSED".into())),
-            Done,
-            Active,
-        ),
+        ("suspended for want of payment", Active, status(ServiceStatus::NonPay), Done, NonPay),
+        ("back in service", Suspended, status(ServiceStatus::Active), Done, Active),
+        ("a state not known here", Active, status(ServiceStatus::Other("PAUSED".into())), Done, Active),
         ("cancelled", Suspended, Cancel, Done, Cancelled),
         ("swapped", Suspended, Swap, Done, Suspended),
         ("replenished", Active, Replenish, Done, Active),
         ("used up", Active, UsageLimit, Done, Active),
-        (
-            "something else",
-            NonPay,
-            Action::Other("Order/Dance".into()),
-            Done,
-            NonPay,
-        ),
+        ("something else", NonPay, Action::Other("Order/Dance".into()), Done, NonPay),
         ("suspending was rejected", Active, suspend(), Rejected, Active),
         ("the carrier was not reached", Active, Cancel, Unreachable, Active),
         ("the module failed", Active, Cancel, Faulted, Active),
         ("nobody knows", Active, Cancel, Outcome::Unknown, Active),
         ("not ended yet", Active, suspend(), Running, Active),
-        (
-            "pending is for creating only",
-            Active,
-            suspend(),
-            Outcome::Pending,
-            Active,
-        ),
+        ("pending is for creating only", Active, suspend(), Outcome::Pending, Active),
         ("created again and rejected", Active, Create, Rejected, Active),
-        (
-            "created again while pending, and rejected",
-            Pending,
-            Create,
-            Rejected,
-            Pending,
-        ),
-        (
-            "created again and unknown",
-            Suspended,
-            Create,
-            Outcome::Unknown,
-            Suspended,
-        ),
-        (
-            "after a failure it may be there now",
-            Failed,
-            Create,
-            Outcome::Unknown,
-            OrderState::Unknown,
-        ),
-        (
-            "after a failure it is pending now",
-            Failed,
-            Create,
-            Outcome::Pending,
-            Pending,
-        ),
+        ("created again while pending, and rejected", Pending, Create, Rejected, Pending),
+        ("created again and unknown", Suspended, Create, Outcome::Unknown, Suspended),
+        ("after a failure it may be there now", Failed, Create, Outcome::Unknown, OrderState::Unknown),
+        ("after a failure it is pending now", Failed, Create, Outcome::Pending, Pending),
         ("after a failure it failed again", Failed, Create, Rejected, Failed),
     ];
     for (name, before, action, outcome, expected) in rows {
@@ -186,56 +133,21 @@ fn a_done_event_says_the_state_and_what_is_not_done_leaves_it() {
 }
 
 #[test]
+#[rustfmt::skip]
 fn an_order_is_on_record_once_it_may_exist() {
     let rows = [
         ("created", Create, Some("4711"), Done, Some(Active)),
         ("created without a number", Create, None, Done, Some(Active)),
-        (
-            "pending without a number",
-            Create,
-            None,
-            Outcome::Pending,
-            Some(Pending),
-        ),
-        (
-            "unknown without a number",
-            Create,
-            None,
-            Outcome::Unknown,
-            Some(OrderState::Unknown),
-        ),
+        ("pending without a number", Create, None, Outcome::Pending, Some(Pending)),
+        ("unknown without a number", Create, None, Outcome::Unknown, Some(OrderState::Unknown)),
         ("rejected with a number", Create, Some("4711"), Rejected, Some(Failed)),
-        (
-            "not reached with a number",
-            Create,
-            Some("4711"),
-            Unreachable,
-            Some(Failed),
-        ),
+        ("not reached with a number", Create, Some("4711"), Unreachable, Some(Failed)),
         ("rejected without a number", Create, None, Rejected, None),
         ("the module failed, without a number", Create, None, Faulted, None),
-        (
-            "heard of by a swap",
-            Swap,
-            Some("4711"),
-            Done,
-            Some(OrderState::Unknown),
-        ),
-        (
-            "heard of by its suspension",
-            status(ServiceStatus::Suspended),
-            Some("4711"),
-            Done,
-            Some(Suspended),
-        ),
+        ("heard of by a swap", Swap, Some("4711"), Done, Some(OrderState::Unknown)),
+        ("heard of by its suspension", status(ServiceStatus::Suspended), Some("4711"), Done, Some(Suspended)),
         ("a swap that was rejected", Swap, Some("4711"), Rejected, None),
-        (
-            "a cancellation that nobody knows of",
-            Cancel,
-            Some("4711"),
-            Outcome::Unknown,
-            None,
-        ),
+        ("a cancellation that nobody knows of", Cancel, Some("4711"), Outcome::Unknown, None),
     ];
     for (name, action, number, outcome, expected) in rows {
         let after = see(None, 1, &event(action, number, &[]), outcome, &[]);

@@ -20,6 +20,32 @@ fn asked(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
+/// Queries, and the orders that they find.
+#[rustfmt::skip]
+fn queries() -> Vec<(&'static str, Query, Vec<&'static str>)> {
+    let by = Query::default;
+    let of_both = |account| Query { mdn: asked("12025550143"), account_number: asked(account), ..by() };
+    vec![
+        ("nothing in particular", by(), vec!["4711", "4712", "4713"]),
+        ("number", Query { order_number: asked("4712"), ..by() }, vec!["4712"]),
+        ("account", Query { account_number: asked("100"), ..by() }, vec!["4711", "4713"]),
+        ("VAR3", Query { mdn: asked("12025550143"), ..by() }, vec!["4711"]),
+        ("a number in another VAR", Query { mdn: asked("2025550199"), ..by() }, vec!["4711"]),
+        ("another order's number", Query { mdn: asked(MDN), ..by() }, vec!["4712"]),
+        ("VAR2", Query { iccid: asked(CARD), ..by() }, vec!["4711"]),
+        ("a card in another VAR", Query { iccid: asked("89012600000000000330"), ..by() }, vec!["4712"]),
+        ("no card is a telephone number", Query { mdn: asked("89012600000000000330"), ..by() }, vec![]),
+        ("no telephone number is a card", Query { iccid: asked(MDN), ..by() }, vec![]),
+        ("any value", Query { value: asked("OLD-7"), ..by() }, vec!["4711"]),
+        ("a short value", Query { value: asked("NO"), ..by() }, vec!["4711", "4713"]),
+        ("a part of a value", Query { value: asked("OLD"), ..by() }, vec![]),
+        ("all of it", of_both("100"), vec!["4711"]),
+        ("not all of it", of_both("101"), vec![]),
+        ("a short value and the account", Query { value: asked("NO"), ..of_both("100") }, vec!["4711"]),
+        ("another module", Query { module: ModuleName::parse("esim").ok(), ..of_both("100") }, vec![]),
+    ]
+}
+
 #[tokio::test]
 async fn an_order_is_found_by_its_number_its_account_and_its_values() {
     each_store(async |rig| {
@@ -39,135 +65,7 @@ async fn an_order_is_found_by_its_number_its_account_and_its_values() {
         )
         .await;
 
-        let by = Query::default;
-        let rows = [
-            ("nothing in particular", by(), vec!["4711", "4712", "4713"]),
-            (
-                "number",
-                Query {
-                    order_number: asked("4712"),
-                    ..by()
-                },
-                vec!["4712"],
-            ),
-            (
-                "account",
-                Query {
-                    account_number: asked("100"),
-                    ..by()
-                },
-                vec!["4711", "4713"],
-            ),
-            (
-                "VAR3",
-                Query {
-                    mdn: asked("12025550143"),
-                    ..by()
-                },
-                vec!["4711"],
-            ),
-            (
-                "a number in another VAR",
-                Query {
-                    mdn: asked("2025550199"),
-                    ..by()
-                },
-                vec!["4711"],
-            ),
-            (
-                "another order's number",
-                Query {
-                    mdn: asked(MDN),
-                    ..by()
-                },
-                vec!["4712"],
-            ),
-            (
-                "VAR2",
-                Query {
-                    iccid: asked(CARD),
-                    ..by()
-                },
-                vec!["4711"],
-            ),
-            (
-                "a card in another VAR",
-                Query {
-                    iccid: asked("89012600000000000330"),
-                    ..by()
-                },
-                vec!["4712"],
-            ),
-            (
-                "no card is a telephone number",
-                Query {
-                    mdn: asked("89012600000000000330"),
-                    ..by()
-                },
-                vec![],
-            ),
-            (
-                "no telephone number is a card",
-                Query {
-                    iccid: asked(MDN),
-                    ..by()
-                },
-                vec![],
-            ),
-            (
-                "any value",
-                Query {
-                    value: asked("OLD-7"),
-                    ..by()
-                },
-                vec!["4711"],
-            ),
-            (
-                "a short value",
-                Query {
-                    value: asked("NO"),
-                    ..by()
-                },
-                vec!["4711", "4713"],
-            ),
-            (
-                "a part of a value",
-                Query {
-                    value: asked("OLD"),
-                    ..by()
-                },
-                vec![],
-            ),
-            (
-                "all of it",
-                Query {
-                    mdn: asked("12025550143"),
-                    iccid: asked(CARD),
-                    account_number: asked("100"),
-                    ..by()
-                },
-                vec!["4711"],
-            ),
-            (
-                "not all of it",
-                Query {
-                    mdn: asked("12025550143"),
-                    account_number: asked("101"),
-                    ..by()
-                },
-                vec![],
-            ),
-            (
-                "another module",
-                Query {
-                    order_number: asked("4711"),
-                    module: ModuleName::parse("esim").ok(),
-                    ..by()
-                },
-                vec![],
-            ),
-        ];
-        for (name, query, expected) in rows {
+        for (name, query, expected) in queries() {
             assert_eq!(numbers(&rig.find(&query).await), expected, "{name}");
         }
     })
