@@ -56,7 +56,7 @@ pub(super) async fn get(at: TenantAccess<Read>, State(api): State<Api>) -> Resul
 
 /// Remove a tenant
 ///
-/// With its modules, versions, keys, tokens and recorded calls, for good. Calls that are running end as they would. For
+/// With its modules, versions, keys, tokens, recorded calls and orders, for good. Calls that are running end as they would. For
 /// the platform admin.
 #[utoipa::path(delete, path = "", tag = "tenants", responses((status = 204, description = "It is gone")))]
 pub(super) async fn delete(at: AdminOf, State(api): State<Api>) -> Result<StatusCode, Problem> {

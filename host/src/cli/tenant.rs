@@ -33,7 +33,7 @@ pub enum Command {
         /// Its name
         tenant: TenantName,
     },
-    /// Remove a tenant with its modules, keys, tokens and recorded calls, for good
+    /// Remove a tenant with its modules, keys, tokens, recorded calls and orders, for good
     Delete {
         /// Its name
         tenant: TenantName,

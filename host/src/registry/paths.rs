@@ -23,6 +23,11 @@ pub(super) fn tenant_folder(tenant: &TenantName) -> String {
     format!("{TENANTS}{tenant}/")
 }
 
+/// What other areas keep of a tenant: its orders, and work that is under way.
+pub(super) fn work_folder(tenant: &TenantName) -> String {
+    format!("work/{tenant}/")
+}
+
 pub(super) fn tenant(tenant: &TenantName) -> String {
     format!("{TENANTS}{tenant}/tenant")
 }

@@ -38,7 +38,7 @@ impl Registry {
             Err(_) => {
                 // A call that was running when an earlier tenant of this name was removed may have recorded something
                 // since. It is none of the new tenant's business.
-                self.stores.log.delete(name).await?;
+                self.forget(name).await?;
                 let tenant = Tenant {
                     name: name.clone(),
                     title: String::new(),
@@ -58,7 +58,8 @@ impl Registry {
         Ok((tenant, written))
     }
 
-    /// Removes a tenant with its keys, tokens, modules and recorded calls. Calls that are running end as they would.
+    /// Removes a tenant with its keys, tokens, modules, recorded calls and orders. Calls that are running end as they
+    /// would.
     ///
     /// # Errors
     /// When there is none, or nothing could be written.
@@ -70,7 +71,13 @@ impl Registry {
             self.live.replace(name, Vec::new());
             tenants.remove(name);
         }
+        self.forget(name).await
+    }
+
+    /// Removes what was kept of a tenant's events.
+    async fn forget(&self, name: &TenantName) -> Result<(), RegistryError> {
         self.stores.log.delete(name).await?;
+        self.stores.documents.delete(&paths::work_folder(name)).await?;
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Changes: what is refused, what is removed, and what happens at the same time.
 
 use super::*;
-use crate::storage::Durability;
+use crate::storage::{Change, Durability};
 
 #[tokio::test]
 async fn only_a_platform_admin_opens_a_private_network() {
@@ -86,16 +86,25 @@ async fn a_removed_tenant_leaves_nothing_to_the_next_of_its_name() {
     setup.registry.delete_tenant(&acme).await.expect("removed");
     let gone = setup.registry.delete_tenant(&acme).await;
     assert!(matches!(gone, Err(RegistryError::NoSuchTenant(_))));
-    // The record of a call that was running meanwhile.
+    // The record of a call that was running meanwhile, and of its order.
     let record = (Position { call: 1, part: 0 }, Bytes::from_static(b"late"));
+    let put = |tenant: &str| Change::Put {
+        key: format!("work/{tenant}/orders/1"),
+        value: Bytes::from_static(b"late"),
+        expect: Expect::Anything,
+    };
+    let changes = vec![put("acme"), put("acme2")];
     let late = setup
         .stores
         .log
-        .append(&acme, vec![record], Vec::new(), Durability::Synced);
+        .append(&acme, vec![record], changes, Durability::Synced);
     late.await.expect("appended");
 
     setup.make("acme/sim").await;
     assert_eq!(setup.stores.log.newest(&acme, None, 10).await.expect("a log"), []);
+    let work = setup.stores.documents.list("work/").await.expect("documents");
+    let left: Vec<_> = work.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(left, ["work/acme2/orders/1"]);
     assert_eq!(setup.registry.versions(&path("acme/sim")).expect("a module"), []);
     assert!(setup.table.serving("acme2", "sim").is_some());
 }
