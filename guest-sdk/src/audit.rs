@@ -1,8 +1,8 @@
 //! Listing what the carrier has, to be compared with the gateway's own record of orders.
 
 use crate::bindings::audit::exports::patchbay::module::audit as wit;
-use crate::bindings::patchbay::module::orders;
 use crate::host;
+use crate::orders::ServiceStatus;
 use crate::page::Page;
 
 /// For a module whose carrier can list its lines. Exported by `export!(Type: audit)`, and asked on a schedule or by command.
@@ -68,19 +68,6 @@ pub trait Audit {
     fn list(cursor: Option<&str>) -> Result<Page<Subscriber>, String>;
 }
 
-/// Whether a line is in service.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ServiceStatus {
-    /// It is.
-    Active,
-    /// It is not, and is to come back.
-    Suspended,
-    /// It is not, for want of payment.
-    NonPay,
-    /// In the carrier's words: none of the above.
-    Other(String),
-}
-
 /// One subscriber as the carrier has it. What is not set is not compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
@@ -135,12 +122,7 @@ impl From<Subscriber> for wit::Subscriber {
             id: subscriber.id,
             mdn: subscriber.mdn,
             iccid: subscriber.iccid,
-            status: subscriber.status.map(|status| match status {
-                ServiceStatus::Active => orders::ServiceStatus::Active,
-                ServiceStatus::Suspended => orders::ServiceStatus::Suspended,
-                ServiceStatus::NonPay => orders::ServiceStatus::NonPay,
-                ServiceStatus::Other(status) => orders::ServiceStatus::Other(status),
-            }),
+            status: subscriber.status.map(Into::into),
             carrier_product_id: subscriber.carrier_product_id,
         }
     }
@@ -172,7 +154,10 @@ mod tests {
         assert_eq!(subscriber.id, "S-2001");
         assert_eq!(subscriber.mdn.as_deref(), Some("2025550143"));
         assert_eq!(subscriber.iccid.as_deref(), Some("8901260000000000014"));
-        assert!(matches!(subscriber.status, Some(orders::ServiceStatus::NonPay)));
+        assert!(matches!(
+            subscriber.status,
+            Some(crate::bindings::patchbay::module::orders::ServiceStatus::NonPay)
+        ));
         assert_eq!(subscriber.carrier_product_id.as_deref(), Some("VZW-15GB-UNLTT"));
         let bare = wit::Subscriber::from(Subscriber::new("S-1"));
         assert!(bare.mdn.is_none() && bare.iccid.is_none() && bare.status.is_none());

@@ -94,10 +94,10 @@ pub mod reconcile;
 pub mod testing;
 pub mod usage;
 
-pub use audit::{Audit, ServiceStatus, Subscriber};
+pub use audit::{Audit, Subscriber};
 pub use completion::{Callback, Completion, Notice, Progress};
 pub use handler::Module;
-pub use orders::{Answer, Document, Failure, Order, Outcome, Suspension};
+pub use orders::{Answer, Document, Failure, Order, Outcome, ServiceStatus, Suspension};
 pub use page::Page;
 pub use reconcile::{Finding, Reconcile};
 pub use usage::{Reading, Subscription, Usage};

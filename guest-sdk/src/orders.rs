@@ -4,15 +4,17 @@ mod answer;
 mod document;
 mod failure;
 mod order;
+mod service_status;
+
+use core::time::Duration;
+
+use crate::bindings::patchbay::module::orders as wit;
 
 pub use answer::Answer;
 pub use document::Document;
 pub use failure::Failure;
 pub use order::{Order, Suspension};
-
-use core::time::Duration;
-
-use crate::bindings::patchbay::module::orders as wit;
+pub use service_status::ServiceStatus;
 
 /// What each method of a module returns.
 pub type Outcome = Result<Answer, Failure>;

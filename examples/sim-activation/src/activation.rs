@@ -26,8 +26,9 @@ struct Customer {
     email: Option<String>,
 }
 
+/// What the carrier answers to an activation.
 #[derive(Deserialize)]
-struct Activated {
+pub(crate) struct Activated {
     activation_id: String,
     subscriber_id: String,
     mdn: String,
@@ -39,10 +40,16 @@ pub(crate) fn activate(order: &Order) -> Outcome {
     let carrier = Carrier::new()?;
     let request = http::post(carrier.url("/v1/activations")).json(&line)?;
     let activated: Activated = carrier.change(order, request)??.json()?;
-    Ok(Answer::done()
-        .var(3, activated.mdn)
-        .var(13, activated.activation_id)
-        .var(14, activated.subscriber_id))
+    Ok(activated.into())
+}
+
+impl From<Activated> for Answer {
+    fn from(activated: Activated) -> Self {
+        Self::done()
+            .var(3, activated.mdn)
+            .var(13, activated.activation_id)
+            .var(14, activated.subscriber_id)
+    }
 }
 
 impl<'a> NewLine<'a> {

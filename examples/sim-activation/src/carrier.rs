@@ -1,7 +1,7 @@
 //! How the carrier is spoken to: where it is, who we are, and what its answers mean. `CARRIER.md` describes its API.
 
 use patchbay_module::http::{Request, Response};
-use patchbay_module::{Failure, Order, config};
+use patchbay_module::{Failure, Order, config, http};
 use serde::Deserialize;
 
 /// The carrier, as the tenant's settings say.
@@ -19,13 +19,13 @@ pub(crate) struct Refusal {
 }
 
 #[derive(Deserialize)]
-struct ErrorBody {
-    error: ErrorFields,
+pub(crate) struct ErrorBody {
+    pub(crate) error: ErrorFields,
 }
 
 #[derive(Deserialize)]
-struct ErrorFields {
-    code: String,
+pub(crate) struct ErrorFields {
+    pub(crate) code: String,
     message: String,
 }
 
@@ -53,15 +53,15 @@ impl Carrier {
     /// - 503 may come from a proxy that had passed the request on, even with a Retry-After. So it leaves the outcome
     ///   unknown, like every other 5xx: a line that is activated twice costs more than one that somebody looks up.
     pub(crate) fn change(&self, order: &Order, request: Request) -> Result<Result<Response, Refusal>, Failure> {
-        let response = request
-            .header("authorization", self.authorization.as_str())
-            .header("idempotency-key", order.call_id())
-            .send()?;
+        self.change_under(order.call_id(), request)
+    }
+
+    /// As [`Carrier::change`], under an idempotency key of its own: for an order that takes more than one request.
+    pub(crate) fn change_under(&self, key: &str, request: Request) -> Result<Result<Response, Refusal>, Failure> {
+        let request = request.header("idempotency-key", key);
+        let response = request.header("authorization", self.authorization.as_str()).send()?;
         match response.status() {
-            401 | 403 => Err(Failure::rejected(format!(
-                "The carrier does not accept this module's credentials (HTTP {}): check the secret carrier-token",
-                response.status()
-            ))),
+            401 | 403 => Err(not_accepted(&response)),
             429 => Err(Failure::Unreachable(format!(
                 "{}: the carrier takes no more requests for now (HTTP 429, Retry-After: {})",
                 response.request(),
@@ -72,6 +72,25 @@ impl Carrier {
             _ => response.success_or(|_| String::new()).map(Ok),
         }
     }
+
+    /// Looks something up, which changes nothing. `None` when the carrier has no such thing.
+    pub(crate) fn look_up(&self, path: &str) -> Result<Option<Response>, Failure> {
+        let request = http::get(self.url(path)).header("authorization", self.authorization.as_str());
+        let response = request.send()?;
+        match response.status() {
+            200 => Ok(Some(response)),
+            404 => Ok(None),
+            401 | 403 => Err(not_accepted(&response)),
+            _ => Err(response.unknown()),
+        }
+    }
+}
+
+fn not_accepted(response: &Response) -> Failure {
+    Failure::rejected(format!(
+        "The carrier does not accept this module's credentials (HTTP {}): check the secret carrier-token",
+        response.status()
+    ))
 }
 
 impl Refusal {

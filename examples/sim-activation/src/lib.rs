@@ -19,12 +19,15 @@ mod identifier;
 mod line;
 mod plan;
 mod port_in;
+mod reconcile;
 mod renewal;
 mod service_status;
 mod swap;
 mod top_up;
 
-use patchbay_module::{Failure, Module, Order, Outcome, Suspension};
+use patchbay_module::{
+    Callback, Completion, Failure, Finding, Module, Notice, Order, Outcome, Progress, Reconcile, Suspension,
+};
 
 /// The module.
 pub struct SimActivation;
@@ -65,4 +68,21 @@ impl Module for SimActivation {
     }
 }
 
-patchbay_module::export!(SimActivation);
+/// Only a port stays pending. Its state is the carrier's activation id.
+impl Completion for SimActivation {
+    fn check(_: &Order, state: &str) -> Result<Progress, String> {
+        port_in::check(state)
+    }
+
+    fn receive(callback: &Callback) -> Result<Vec<Notice>, String> {
+        port_in::receive(callback)
+    }
+}
+
+impl Reconcile for SimActivation {
+    fn find(order: &Order) -> Result<Finding, String> {
+        reconcile::find(order)
+    }
+}
+
+patchbay_module::export!(SimActivation: completion, reconcile);

@@ -13,10 +13,14 @@ struct Change {
     reason: Option<&'static str>,
 }
 
+/// What the carrier answers to a change of status.
 #[derive(Deserialize)]
-struct Changed {
-    status: String,
+pub(crate) struct Changed {
+    pub(crate) status: String,
 }
+
+/// The code of a refusal that is a success: the line has the status that it was asked for.
+pub(crate) const ALREADY_IN_STATE: &str = "ALREADY_IN_STATE";
 
 /// Takes the line out of service.
 pub(crate) fn suspend(order: &Order, why: Suspension) -> Outcome {
@@ -38,7 +42,7 @@ fn set(order: &Order, change: &Change) -> Outcome {
     let carrier = Carrier::new()?;
     let url = carrier.url(&format!("{}/status", line::of_order(order)?));
     let response = match carrier.change(order, http::put(url).json(change)?)? {
-        Err(refusal) if refusal.status == 409 && refusal.code == "ALREADY_IN_STATE" => return Ok(Answer::done()),
+        Err(refusal) if refusal.status == 409 && refusal.code == ALREADY_IN_STATE => return Ok(Answer::done()),
         answer => answer?,
     };
     let changed: Changed = response.json()?;

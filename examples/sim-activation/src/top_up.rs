@@ -11,8 +11,9 @@ struct TopUp {
     plan: String,
 }
 
+/// What the carrier answers to a top-up.
 #[derive(Deserialize)]
-struct ToppedUp {
+pub(crate) struct ToppedUp {
     balance: String,
 }
 
@@ -22,5 +23,11 @@ pub(crate) fn top_up(order: &Order) -> Outcome {
     let carrier = Carrier::new()?;
     let url = carrier.url(&format!("{}/top-ups", line::of_parent(order)?));
     let topped_up: ToppedUp = carrier.change(order, http::post(url).json(&top_up)?)??.json()?;
-    Ok(Answer::done().var(12, topped_up.balance))
+    Ok(topped_up.into())
+}
+
+impl From<ToppedUp> for Answer {
+    fn from(topped_up: ToppedUp) -> Self {
+        Self::done().var(12, topped_up.balance)
+    }
 }

@@ -1,4 +1,4 @@
-use super::{Document, Failure};
+use super::{Document, Failure, ServiceStatus};
 use crate::bindings::patchbay::module::orders as wit;
 
 /// Why a line is taken out of service.
@@ -35,6 +35,15 @@ impl<'a> Order<'a> {
     #[must_use]
     pub fn service(&self) -> &str {
         &self.event.service
+    }
+
+    /// The state that an Order/Status event asks for; `None` for every other event.
+    #[must_use]
+    pub fn new_state(&self) -> Option<ServiceStatus> {
+        match &self.event.action {
+            wit::Action::SetStatus(status) => Some(status.into()),
+            _ => None,
+        }
     }
 
     /// The customer's account at TeleCloud.

@@ -57,6 +57,8 @@ impl Deployment {
                     json!(["GET", "PUT", "POST", "DELETE"]),
                     json!(["/v1/lines/**"])
                 ),
+                grant("ports", json!(["GET", "PUT"]), json!(["/v1/port-ins/{activation_id}"])),
+                grant("operations", json!(["GET"]), json!(["/v1/operations/{key}"])),
             ]),
             secrets: vec![("carrier-token".to_owned(), token.to_owned())],
             ..Self::of(guest("sim-activation")?)

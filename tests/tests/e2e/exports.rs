@@ -325,6 +325,23 @@ async fn what_a_module_does_not_export_is_not_in_its_component() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_component_exports_what_its_module_lists_and_no_more() -> Result<()> {
+    let rig = Rig::of("sim-activation", &[]).await?;
+    for (export, listed) in [
+        (Export::Completion, true),
+        (Export::Reconcile, true),
+        (Export::Usage, false),
+        (Export::Audit, false),
+    ] {
+        assert_eq!(rig.prepared.exports(export), listed, "{export}");
+    }
+    let why = "This module's setting carrier_url is not set".to_owned();
+    assert_eq!(rig.ask(check()).await, Ok(Err(why.clone())));
+    assert_eq!(rig.ask(find()).await, Ok(Err(why)));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_module_that_only_looks_cannot_change_anything() -> Result<()> {
     let mut rig = Rig::of(
         "hostile",

@@ -4,6 +4,7 @@ mod activation;
 mod failures;
 mod lines;
 mod port_in;
+mod reconcile;
 mod swap;
 
 use patchbay_module::testing::{Event, Gateway, Reply};

@@ -1,4 +1,4 @@
-use patchbay_module::testing::{Event, Reply};
+use patchbay_module::testing::{CALL_ID, Event, Reply};
 use patchbay_module::{Answer, Failure};
 use serde_json::json;
 use sim_activation::SimActivation;
@@ -31,6 +31,13 @@ fn what_the_order_names_is_swapped() {
             .collect();
         assert_eq!(seen, sent);
         assert!(run.requests.iter().all(|request| request.method() == "PUT"));
+        let keys: Vec<_> = run
+            .requests
+            .iter()
+            .map(|request| request.header_value("idempotency-key"))
+            .collect();
+        let device = format!("{CALL_ID}-device");
+        assert_eq!(keys, [Some(CALL_ID), Some(&device)][..sent.len()]);
     }
 }
 
