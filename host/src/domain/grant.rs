@@ -46,7 +46,8 @@ pub struct Grant {
     /// query is not part of it. None stated allows none.
     #[schema(example = json!(["/v1/lines/{mdn}", "/v1/orders/**"]))]
     pub paths: Vec<String>,
-    /// The actions during which the grant holds. None stated: all of them.
+    /// The actions during which the grant holds. None stated: all of them. What follows an order has actions of its own:
+    /// one that is limited to `create` does not hold for the `completion` of what was created.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub actions: BTreeSet<ActionKind>,
     /// Secrets that may be placed into requests to this destination.
@@ -61,7 +62,8 @@ pub struct Grant {
     #[serde(default = "default_timeout_ms")]
     pub timeout_ms: u64,
     /// The carrier changes nothing on these requests, whatever their method: a token, a look-up. A call that made no other
-    /// ones can say that nothing was changed. GET and HEAD always count as such.
+    /// ones can say that nothing was changed. GET and HEAD always count as such. During `reconcile`, `usage` and `audit` a
+    /// module must change nothing, and no other requests are let out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub read_only: bool,
     /// The destination is on a private or local network, and meant to be. Only a platform admin can set this.

@@ -62,3 +62,48 @@ pub struct Callback {
     /// Whole.
     pub body: Vec<u8>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::answer::Pending;
+
+    #[test]
+    fn what_was_kept_is_the_same() {
+        let mut vars = Vars::default();
+        vars.set(15, "SUBMITTED".into()).expect("15 is a VAR");
+        let progress = [
+            Progress::Waiting {
+                vars: vars.clone(),
+                state: "A-1".into(),
+                check_after: Some(300),
+            },
+            Progress::Completed(vars.clone()),
+            Progress::Rejected {
+                text: "no".into(),
+                vars: vars.clone(),
+            },
+        ];
+        let kept = serde_json::to_string(&progress).expect("it has a form in JSON");
+        assert_eq!(
+            serde_json::from_str::<[Progress; 3]>(&kept).expect("read back"),
+            progress
+        );
+
+        let findings = [
+            Finding::Happened(Answer::Done(vars.clone())),
+            Finding::Happened(Answer::Pending(Pending {
+                vars,
+                state: "A-1".into(),
+                check_after: None,
+            })),
+            Finding::DidNotHappen,
+            Finding::Undecided,
+        ];
+        let kept = serde_json::to_string(&findings).expect("it has a form in JSON");
+        assert_eq!(
+            serde_json::from_str::<[Finding; 4]>(&kept).expect("read back"),
+            findings
+        );
+    }
+}

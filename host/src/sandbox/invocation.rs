@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::time::{sleep_until, timeout};
+use tokio::task::unconstrained;
+use tokio::time::{timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
@@ -153,15 +154,20 @@ pub(super) async fn run<A: Ask>(
     Ran { result, usage }
 }
 
-/// Waits for `work` until the call's time is over.
+/// Waits for `work` until the call's time is over. What is ready counts, however late it is. A module that keeps its task
+/// busy cannot put either end off: both are looked at, whatever the task has used of its turn.
 async fn in_time<T>(invocation: &Invocation, work: impl Future<Output = T>) -> Result<T, Over> {
-    tokio::select! {
-        // What is ready counts, however late it is.
-        biased;
-        done = work => Ok(done),
-        () = invocation.stop.cancelled() => Err(Over::Stopped),
-        () = sleep_until(invocation.passage.deadline) => Err(Over::Deadline(invocation.time.as_millis())),
-    }
+    let stopped = unconstrained(invocation.stop.cancelled());
+    let done_or_stopped = async {
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            () = stopped => Err(Over::Stopped),
+        }
+    };
+    timeout_at(invocation.passage.deadline, done_or_stopped)
+        .await
+        .unwrap_or_else(|_| Err(Over::Deadline(invocation.time.as_millis())))
 }
 
 async fn call<A: Ask>(
