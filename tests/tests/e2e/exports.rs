@@ -1,168 +1,21 @@
 //! What a module is asked beside its orders: every export of a Rust component, in the sandbox that the gateway has.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+mod rig;
+mod sample;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use async_trait::async_trait;
-use bytes::Bytes;
 use patchbay::domain::answer::Answer;
-use patchbay::domain::call::CallId;
-use patchbay::domain::event::{Action, Document, Event, ServiceStatus, Vars};
-use patchbay::domain::grant::Grant;
-use patchbay::domain::limits::Limits;
-use patchbay::domain::module::Digest;
+use patchbay::domain::event::{ServiceStatus, Vars};
 use patchbay::domain::progress::{Callback, Finding, Notice, Progress};
 use patchbay::domain::usage::{Subscription, UsageKind};
-use patchbay::egress::policy::Policy;
-use patchbay::egress::{self, Door, Ended, ExchangeNumber, Passage, RecordFailed, Recorder, Spent, Started};
-use patchbay::sandbox::{
-    Ask, Check, Export, Fault, Find, Handle, Invocation, ListSubscribers, LogLevel, LogSink, Over, Prepared, ReadUsage,
-    Receive, Sandbox,
-};
-use patchbay::vault::Vault;
-use patchbay_tests::gateway::guest;
+use patchbay::sandbox::{Check, Export, Fault, Find, Handle, ListSubscribers, Over, ReadUsage, Receive};
 use serde_json::json;
-use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use ulid::Ulid;
 
-/// Long enough for whatever does not wait on purpose.
-const TIME: Duration = Duration::from_secs(60);
-
-/// A component, ready to be asked, with settings and grants.
-struct Rig {
-    sandbox: Arc<Sandbox>,
-    prepared: Arc<Prepared>,
-    config: BTreeMap<String, String>,
-    grants: Vec<Grant>,
-    time: Duration,
-    stop: CancellationToken,
-    record: Arc<Record>,
-    _artifacts: TempDir,
-}
-
-/// How exchanges ended. A call is stopped as soon as one has begun, if that is wanted.
-#[derive(Default)]
-struct Record {
-    ends: Mutex<Vec<String>>,
-    stops: Option<CancellationToken>,
-}
-
-impl Record {
-    fn end(&self, end: &Ended<'_>) {
-        let text = match end {
-            Ended::Answered { response, .. } => format!("answered {}", response.status()),
-            Ended::Denied { reason } => format!("denied: {reason}"),
-            Ended::NotSent { reason } => format!("not sent: {reason}"),
-            Ended::NoAnswer { reason } => format!("no answer: {reason}"),
-        };
-        self.ends.lock().unwrap_or_else(PoisonError::into_inner).push(text);
-    }
-
-    fn ends(&self) -> Vec<String> {
-        self.ends.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-#[async_trait]
-impl Recorder for Record {
-    async fn started(&self, _: Started<'_>) -> Result<ExchangeNumber, RecordFailed> {
-        if let Some(stop) = &self.stops {
-            stop.cancel();
-        }
-        Ok(ExchangeNumber(1))
-    }
-
-    async fn ended(&self, _: ExchangeNumber, end: Ended<'_>, _: Duration) {
-        self.end(&end);
-    }
-
-    fn cut(&self, _: ExchangeNumber, end: Ended<'_>, _: Duration) {
-        self.end(&end);
-    }
-}
-
-impl LogSink for Record {
-    fn line(&self, _: LogLevel, _: &str) {}
-}
-
-impl Rig {
-    async fn of(name: &str, config: &[(&str, &str)]) -> Result<Self> {
-        let artifacts = tempfile::tempdir()?;
-        let settings = patchbay::sandbox::Config {
-            concurrent_calls: 4,
-            artifacts: artifacts.path().to_owned(),
-        };
-        let sandbox = Arc::new(Sandbox::new(&settings, Arc::new(Vault::new(&[7; 32])))?);
-        let component = Bytes::from(guest(name)?);
-        let prepared = sandbox.prepare(&Digest::of(&component), component).await?;
-        Ok(Self {
-            sandbox,
-            prepared,
-            config: config
-                .iter()
-                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-                .collect(),
-            grants: Vec::new(),
-            time: TIME,
-            stop: CancellationToken::new(),
-            record: Arc::default(),
-            _artifacts: artifacts,
-        })
-    }
-
-    async fn ask<A: Ask>(&self, ask: A) -> Result<A::Word, Fault> {
-        let action = ask.action();
-        let passage = Passage {
-            policy: Arc::new(Policy::compile(self.grants.clone()).expect("valid grants")),
-            secrets: Arc::default(),
-            limits: Limits::default(),
-            action,
-            deadline: Instant::now() + self.time,
-            connections: Arc::new(Semaphore::new(1)),
-            recorder: Arc::<Record>::clone(&self.record),
-            spent: Spent::default(),
-        };
-        let invocation = Invocation {
-            config: Arc::new(self.config.clone()),
-            door: Arc::new(Door::new(egress::Config::default())),
-            passage: Arc::new(passage),
-            time: self.time,
-            stop: self.stop.clone(),
-            log: Arc::<Record>::clone(&self.record),
-        };
-        self.sandbox.run(&self.prepared, ask, invocation).await.result
-    }
-}
-
-/// An order event, with the call that it came in.
-fn order() -> (Arc<Event>, CallId) {
-    let event = Event {
-        service: "Order/Create".to_owned(),
-        action: Action::Create,
-        account_number: Some("9105012".to_owned()),
-        order_number: Some("4617ZU4617".to_owned()),
-        parent_order_number: None,
-        carrier_product_id: None,
-        new_state: None,
-        vars: vars(&[(2, "8901260000000000014")]),
-        document: Document::default(),
-    };
-    (Arc::new(event), CallId(Ulid::generate()))
-}
-
-fn vars(pairs: &[(u8, &str)]) -> Vars {
-    let mut vars = Vars::default();
-    for (index, value) in pairs {
-        vars.set(*index, (*value).to_owned()).expect("a VAR");
-    }
-    vars
-}
+use rig::{Record, Rig, TIME, order, vars};
 
 fn check() -> Check {
     let (event, call) = order();
@@ -370,10 +223,7 @@ async fn a_call_that_is_stopped_leaves_no_exchange_open() -> Result<()> {
         "name": "lines", "scheme": "http", "host": "127.0.0.1", "port": port, "methods": ["GET"], "paths": ["/lines"],
         "private_network": true,
     }))?];
-    rig.record = Arc::new(Record {
-        stops: Some(rig.stop.clone()),
-        ..Record::default()
-    });
+    rig.record = Arc::new(Record::that_stops(&rig.stop));
     assert_eq!(rig.ask(find()).await, Err(Fault::Deadline(Over::Stopped)));
     assert_eq!(rig.record.ends().len(), 1, "{:?}", rig.record.ends());
     Ok(())
