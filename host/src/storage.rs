@@ -278,11 +278,13 @@ pub trait Blobs: Send + Sync {
 /// The stores that the gateway runs on.
 ///
 /// What is durable survives the end of the process, however it ends, and a power failure. Of what was acknowledged
-/// [`Durability::Within`] some time, both take the same: what was written after the latest sync. Until then most of it is
-/// in the process's own memory, so it makes no difference that the system goes on. What they take is always the end:
-/// where a write is found again, so is everything that was applied before it, and it is whole. A sync is due when a
-/// [`Durability::Synced`] write comes, or the time of one that waits is over, or the stores are dropped. When one fails,
-/// all later writes are refused, and what was acknowledged since the last good one may be lost.
+/// [`Durability::Within`] some time, either may take what came after the latest sync: until then it is in the process's
+/// own memory, but for what filled up a segment of 4 MiB, so the system that goes on is of no help. What is taken is
+/// always the end: where a write is found again, so is all that was applied before it, and each batch is whole.
+///
+/// A sync is due when a [`Durability::Synced`] write comes, when the time of one that waits is over, and when the stores
+/// are dropped. When one fails, all later writes are refused, and what was acknowledged since the last good one may be
+/// lost.
 #[derive(Clone)]
 pub struct Stores {
     /// Tenants and their configuration.

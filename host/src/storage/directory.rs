@@ -3,7 +3,7 @@
 //! Nothing here knows what the stores keep in their folders.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -49,7 +49,7 @@ impl DataDirectory {
                     found.chars().take(80).collect::<String>(),
                 ))));
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
         Ok(Self {
@@ -129,9 +129,25 @@ impl Mark {
     }
 }
 
-/// Makes a folder of mode 0700, and those above it, where there is none.
+/// Makes a folder of mode 0700, and those above it, where there is none, so that a power failure does not take their
+/// names.
 pub(super) fn make_folder(path: &Path) -> std::io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
+    if path.is_dir() {
+        return Ok(());
+    }
+    // The folder above a relative path of one name is the current one.
+    let above = match path.parent() {
+        Some(above) if above.as_os_str().is_empty() => Path::new("."),
+        Some(above) => above,
+        None => Path::new("/"),
+    };
+    make_folder(above)?;
+    match DirBuilder::new().mode(0o700).create(path) {
+        // Another thread was faster.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => {}
+        made => made?,
+    }
+    sync_folder(above)
 }
 
 /// Makes the names in a folder durable: a file that was synced can still lose its name.
