@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 pub use self::admin::{Admin, Answer};
 pub use self::deployment::Deployment;
+use crate::power::PowerLoss;
 use crate::telecloud::client;
 
 /// For a debug build on a busy machine to open its files and listen.
@@ -70,7 +71,15 @@ impl Gateway {
     /// # Errors
     /// When it does not start, with its log.
     pub fn start_in(folder: Arc<TempDir>, arguments: &[&str]) -> anyhow::Result<Self> {
-        Self::launch(folder, arguments, Some(ADMIN_TOKEN))
+        Self::launch(folder, arguments, Some(ADMIN_TOKEN), None)
+    }
+
+    /// Starts a gateway on free ports in a folder, recording what a power failure would leave of it.
+    ///
+    /// # Errors
+    /// When it does not start, with its log.
+    pub fn start_recorded(folder: Arc<TempDir>, power: &PowerLoss) -> anyhow::Result<Self> {
+        Self::launch(folder, &[], Some(ADMIN_TOKEN), Some(power))
     }
 
     /// Starts a gateway that nobody gives an admin token: it makes one and leaves it in a file.
@@ -78,11 +87,17 @@ impl Gateway {
     /// # Errors
     /// When it does not start, with its log, or the file is not there.
     pub fn start_without_token(folder: Arc<TempDir>) -> anyhow::Result<Self> {
-        Self::launch(folder, &[], None)
+        Self::launch(folder, &[], None, None)
     }
 
-    fn launch(folder: Arc<TempDir>, arguments: &[&str], token: Option<&str>) -> anyhow::Result<Self> {
+    fn launch(
+        folder: Arc<TempDir>,
+        arguments: &[&str],
+        token: Option<&str>,
+        power: Option<&PowerLoss>,
+    ) -> anyhow::Result<Self> {
         let data = folder.path().join("data");
+        let recorder = power.map(PowerLoss::envs).transpose()?;
         let mut child = Command::new(program()?)
             .args([
                 "serve",
@@ -97,6 +112,7 @@ impl Gateway {
             .arg(&data)
             .args(arguments)
             .envs(token.map(|token| ("PATCHBAY_ADMIN_TOKEN", token)))
+            .envs(recorder.into_iter().flatten())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -5,5 +5,6 @@
 pub mod carrier;
 pub mod gateway;
 mod peer;
+pub mod power;
 pub mod scenarios;
 pub mod telecloud;

@@ -15,6 +15,7 @@ mod e2e {
     mod hostile;
     mod lifecycle;
     mod masking;
+    mod power;
     mod refusals;
     mod restart;
     mod scenarios;
