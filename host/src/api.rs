@@ -5,9 +5,11 @@
 
 mod access;
 mod body;
+mod callback;
 mod calls;
 mod config;
 mod grants;
+mod jobs;
 mod keys;
 mod modules;
 mod openapi;
@@ -33,13 +35,16 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use crate::jobs::Jobs;
+pub use crate::jobs::{Action, JobView};
 use crate::journal::Journal;
 use crate::orders::Orders;
 use crate::registration::Registrar;
 use crate::registry::{Registry, Written};
 
 pub use self::body::Listing;
+pub use self::callback::CallbackUrl;
 pub use self::calls::{CallListing, CallQuery};
+pub use self::jobs::{JobListing, JobQuery};
 pub use self::keys::{Key, NewKey};
 pub use self::modules::ModuleSettings;
 pub use self::orders::{OrderListing, OrderQuery};
@@ -104,8 +109,13 @@ fn table(upload_bytes: usize) -> OpenApiRouter<Api> {
         .routes(at("/v1/tenants/{tenant}/modules/{module}/versions", routes!(versions::list, versions::upload).layer(large)))
         .routes(at("/v1/tenants/{tenant}/modules/{module}/active", routes!(versions::activate)))
         .routes(at("/v1/tenants/{tenant}/modules/{module}/telecloud-registration", routes!(registration::register)))
+        .routes(at("/v1/tenants/{tenant}/modules/{module}/callback", routes!(callback::get)))
+        .routes(at("/v1/tenants/{tenant}/modules/{module}/callback-rotation", routes!(callback::rotate)))
         .routes(at("/v1/tenants/{tenant}/calls", routes!(calls::list)))
         .routes(at("/v1/tenants/{tenant}/calls/{id}", routes!(calls::get)))
+        .routes(at("/v1/tenants/{tenant}/jobs", routes!(jobs::list)))
+        .routes(at("/v1/tenants/{tenant}/jobs/{call}", routes!(jobs::get)))
+        .routes(at("/v1/tenants/{tenant}/jobs/{call}/actions", routes!(jobs::act)))
         .routes(at("/v1/tenants/{tenant}/orders", routes!(orders::list)))
         .routes(at("/v1/tenants/{tenant}/orders/{id}", routes!(orders::get)))
 }

@@ -104,7 +104,15 @@ impl App {
         let jobs = jobs.map_err(failed("data_dir"))?;
         tracing::info!(open = jobs.len(), "jobs");
         let worker = Worker::new(Arc::clone(&jobs), Arc::clone(&runner), Arc::clone(&modules));
-        let gateway = Arc::new(Gateway::new(config.gateway, modules, vault, runner, Arc::clone(&jobs)));
+        let gateway = Gateway::new(
+            config.gateway,
+            modules,
+            vault,
+            runner,
+            Arc::clone(&jobs),
+            Arc::clone(&worker),
+        );
+        let gateway = Arc::new(gateway);
 
         let routes = public::router(Arc::clone(&gateway), config.public);
         let public = Listener::serve(public, public_address, routes, config.server.clone());
@@ -119,7 +127,7 @@ impl App {
         let routes = health(public.stop.subscribe()).merge(routes);
         let admin = Listener::serve(admin, admin_address, routes, config.server);
         let jobs_stop = CancellationToken::new();
-        let jobs_end = tokio::spawn(Arc::clone(&worker).run(jobs_stop.clone()));
+        let jobs_end = tokio::spawn(worker.run(jobs_stop.clone()));
         tracing::info!(public = %public_address, admin = %admin_address, "listening");
         Ok(Self {
             public,

@@ -9,6 +9,7 @@ mod config;
 mod failure;
 mod grant;
 mod input;
+mod job;
 mod key;
 mod module;
 mod order;
@@ -72,6 +73,12 @@ pub enum Command {
     /// Orders on record: what passed through the gateway, put together
     #[command(after_help = order::EXAMPLES)]
     Order(Group<order::Command>),
+    /// Jobs: work that outlives its call, such as a pending order
+    #[command(after_help = job::EXAMPLES)]
+    Job(Group<job::Command>),
+    /// What needs a person
+    #[command(after_help = job::FALLOUT_EXAMPLES)]
+    Fallout(Group<job::Fallout>),
     /// Print a script that completes this command line
     #[command(
         after_help = "Example:\n  patchbay completion bash > ~/.local/share/bash-completion/completions/patchbay"
@@ -163,6 +170,8 @@ pub async fn run_on(command: Command, mut whole: clap::Command, terminal: &mut T
         Command::Token(group) => with(group, terminal, token::run).await,
         Command::Call(group) => with(group, terminal, call::run).await,
         Command::Order(group) => with(group, terminal, order::run).await,
+        Command::Job(group) => with(group, terminal, job::run).await,
+        Command::Fallout(group) => with(group, terminal, job::fallout).await,
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut whole, "patchbay", &mut script);

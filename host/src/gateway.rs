@@ -1,5 +1,6 @@
 //! The use case: an order event comes in, its module runs, an answer goes back, and all of it is on record.
 
+mod callback;
 mod event;
 
 use std::sync::Arc;
@@ -19,8 +20,8 @@ use crate::domain::event::Event;
 use crate::domain::module::ModuleStatus;
 use crate::domain::secret::Secret;
 use crate::egress::secrets;
-use crate::jobs::Jobs;
 use crate::jobs::verdict::{NOT_RECORDED, STOPPED, Verdict};
+use crate::jobs::{Jobs, Worker};
 use crate::journal::CallLog;
 use crate::registry::{Serving, Table};
 use crate::runner::Runner;
@@ -28,6 +29,9 @@ use crate::sandbox::Prepared;
 use crate::telecloud::decode::{self, DecodeLimits, Kind};
 use crate::vault::Vault;
 use event::Admitted;
+
+pub use self::callback::Callee;
+pub use crate::jobs::Received;
 
 /// No tenant of that name, or no module of that name: the two are not told apart.
 pub const UNKNOWN_MODULE: &str = "Module Error: there is no module at this URL. Check the module's URL in TeleCloud.";
@@ -91,6 +95,7 @@ pub struct Gateway {
     vault: Arc<Vault>,
     runner: Arc<Runner>,
     jobs: Arc<Jobs>,
+    worker: Arc<Worker>,
     calls: TaskTracker,
 }
 
@@ -103,6 +108,7 @@ impl Gateway {
         vault: Arc<Vault>,
         runner: Arc<Runner>,
         jobs: Arc<Jobs>,
+        worker: Arc<Worker>,
     ) -> Self {
         Self {
             config,
@@ -110,6 +116,7 @@ impl Gateway {
             vault,
             runner,
             jobs,
+            worker,
             calls: TaskTracker::new(),
         }
     }

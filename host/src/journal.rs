@@ -83,6 +83,8 @@ pub struct Filter {
     pub service: Option<String>,
     /// That ended so.
     pub outcome: Option<Outcome>,
+    /// That follow up this call.
+    pub about: Option<CallId>,
     /// Received then or later.
     pub from: Option<Timestamp>,
     /// Received before then.
@@ -166,6 +168,12 @@ impl Journal {
     pub async fn list(&self, tenant: &TenantName, filter: &Filter, page: Page) -> Result<Listing, JournalError> {
         let limit = page.limit.clamp(1, PAGE_CALLS_MAX);
         let oldest = filter.from.map_or(0, |from| first_id(from, -ID_SLACK_MS));
+        // What follows up a call is younger than that.
+        let oldest = oldest.max(
+            filter
+                .about
+                .map_or(0, |call| first_in_millisecond(call.0.timestamp_ms())),
+        );
         let newest = filter.to.map(|to| first_id(to, ID_SLACK_MS));
         let mut before = match (page.before.map(|id| id.0.0), newest) {
             (Some(before), Some(newest)) => Some(before.min(newest)),
@@ -262,6 +270,7 @@ impl Filter {
                 .as_ref()
                 .is_none_or(|service| service.eq_ignore_ascii_case(&call.service))
             && self.outcome.is_none_or(|outcome| outcome == call.outcome)
+            && self.about.is_none_or(|about| call.about == Some(about))
             && self.from.is_none_or(|from| from <= call.received)
             && self.to.is_none_or(|to| call.received < to)
     }
@@ -300,7 +309,12 @@ fn id(call: u128) -> CallId {
 /// The smallest id that a call can have that was received then, give or take.
 fn first_id(received: Timestamp, slack_ms: i64) -> u128 {
     let milliseconds = received.as_millisecond().saturating_add(slack_ms);
-    u128::try_from(milliseconds).map_or(0, |milliseconds| milliseconds << 80)
+    u64::try_from(milliseconds).map_or(0, first_in_millisecond)
+}
+
+/// The smallest id that is made then.
+fn first_in_millisecond(milliseconds: u64) -> u128 {
+    u128::from(milliseconds) << 80
 }
 
 #[cfg(test)]

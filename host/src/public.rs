@@ -1,7 +1,9 @@
-//! The public listener: module URLs and nothing else.
+//! The public listener: module URLs, their callback URLs, and nothing else.
 //!
-//! Whatever happens below a module URL, the answer is HTTP 200 with a MODULE document: a sender that discards the bodies of
+//! Whatever happens at a module URL, the answer is HTTP 200 with a MODULE document: a sender that discards the bodies of
 //! other statuses would lose the message.
+
+mod callback;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +27,7 @@ use crate::telecloud::encode;
 /// more is not about to listen.
 const DISCARDED_BYTES_MAX: usize = 16 << 20;
 
-/// Bounds on what TeleCloud posts.
+/// Bounds on what TeleCloud posts, and on what carriers send.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Largest body. TeleCloud's own is about 9 KiB.
@@ -52,6 +54,7 @@ struct Front {
 pub fn router(gateway: Arc<Gateway>, limits: Limits) -> Router {
     Router::new()
         .route("/m/{tenant}/{module}", any(module))
+        .route(callback::ROUTE, any(callback::callback))
         .fallback(elsewhere)
         .with_state(Arc::new(Front { gateway, limits }))
 }

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod admin_token;
+mod callback;
 pub mod engine;
 pub mod error;
 mod load;

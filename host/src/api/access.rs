@@ -30,7 +30,7 @@ macro_rules! scopes {
         }
     )* };
 }
-scopes!(Read, Calls, Deploy, Grants, Access);
+scopes!(Read, Calls, Deploy, Grants, Operate, Access);
 
 /// Proof that the platform admin asks.
 pub(super) struct Admin(());
@@ -193,10 +193,31 @@ impl FromRequestParts<Api> for OrderPath {
     }
 }
 
+/// The id of the call that a job follows, in the path.
+pub(super) struct JobPath(pub(super) CallId);
+
+impl FromRequestParts<Api> for JobPath {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+        let id = part(parts, "call").await?;
+        match Ulid::from_string(&id) {
+            Ok(id) => Ok(Self(CallId(id))),
+            Err(_) => Err(no_such_job(&id)),
+        }
+    }
+}
+
 pub(super) fn no_such_order(id: &str) -> Problem {
     let id: String = id.chars().take(80).collect();
     Code::OrderNotFound.because(format!(
         "There is no order {id:?} on record. Orders go by the id that they are listed with; ?order_number= lists it."
+    ))
+}
+
+pub(super) fn no_such_job(id: &str) -> Problem {
+    let id: String = id.chars().take(80).collect();
+    Code::JobNotFound.because(format!(
+        "There is no open job for call {id:?}: it is over, or never was. The call's record says."
     ))
 }
 

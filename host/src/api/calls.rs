@@ -37,6 +37,10 @@ pub struct CallQuery {
     /// Calls that ended so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    /// Calls that follow up this one: what was done for its job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub about: Option<CallId>,
     /// Calls received at this time or later.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<String>, format = DateTime)]
@@ -84,6 +88,7 @@ pub(super) async fn list(
         order_number: query.order_number,
         service: query.service,
         outcome: query.outcome,
+        about: query.about,
         from: query.from,
         to: query.to,
     };

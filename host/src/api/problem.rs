@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::domain::name::InvalidName;
 use crate::domain::telecloud::InvalidUrlTemplate;
-use crate::jobs::JobError;
+use crate::jobs::{JobError, Refused};
 use crate::journal::JournalError;
 use crate::registration::RegistrationError;
 use crate::registry::{EngineError, RegistryError};
@@ -62,6 +62,8 @@ pub enum Code {
     CallNotFound,
     /// There is no such order.
     OrderNotFound,
+    /// There is no open job for this call.
+    JobNotFound,
     /// The route has other methods.
     MethodNotAllowed,
     /// A part of the URL is not a name.
@@ -78,6 +80,8 @@ pub enum Code {
     TooLarge,
     /// It is there already.
     Conflict,
+    /// What a person wants to do about a job is not safe now.
+    ActionRefused,
     /// A grant cannot be understood.
     InvalidGrant,
     /// The component cannot be a module.
@@ -112,6 +116,7 @@ impl Code {
             ),
             Self::CallNotFound => ("call-not-found", StatusCode::NOT_FOUND, "No such call"),
             Self::OrderNotFound => ("order-not-found", StatusCode::NOT_FOUND, "No such order"),
+            Self::JobNotFound => ("job-not-found", StatusCode::NOT_FOUND, "No such job"),
             Self::MethodNotAllowed => (
                 "method-not-allowed",
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -132,6 +137,7 @@ impl Code {
             ),
             Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::Conflict => ("conflict", StatusCode::CONFLICT, "It is there already"),
+            Self::ActionRefused => ("action-refused", StatusCode::CONFLICT, "Not done"),
             Self::InvalidGrant => (
                 "invalid-grant",
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -236,6 +242,17 @@ impl From<JobError> for Problem {
                 tracing::error!(why, "a job could not be written down");
                 Code::Internal.because("The gateway's log says why; ask its operator.")
             }
+        }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let text = refused.to_string();
+        match refused {
+            Refused::NoSuchJob => Code::JobNotFound.because(format!("There is no open job: {text}.")),
+            Refused::Running | Refused::NotNow(_) => Code::ActionRefused.because(format!("{text}.")),
+            Refused::Failed(error) => error.into(),
         }
     }
 }

@@ -1,4 +1,5 @@
 mod description;
+mod jobs;
 mod orders;
 mod refusals;
 mod routes;

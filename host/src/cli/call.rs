@@ -1,6 +1,6 @@
 //! `patchbay call`
 
-mod story;
+pub(super) mod story;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -18,6 +18,7 @@ use crate::journal::CallSummary;
 pub(super) const EXAMPLES: &str = "Examples:
   patchbay call list acme --module sim --outcome unknown
   patchbay call list acme --order 4711 --from 2026-11-01T00:00:00Z
+  patchbay call list acme --about 01KAJ3X0V5R7W2Q8N4M6B1C9DF    # what was done for its job
   patchbay call show acme        # the newest
   patchbay call show acme 01KAJ3X0V5R7W2Q8N4M6B1C9DF
 
@@ -29,6 +30,7 @@ const OUTCOMES: &[&str] = &[
     "rejected",
     "unreachable",
     "unknown",
+    "repeated",
     "refused",
     "faulted",
     "running",
@@ -43,7 +45,7 @@ pub enum Command {
         #[command(flatten)]
         filter: Filter,
     },
-    /// Show a call: the event, each exchange with a carrier, what the module logged, the answer
+    /// Show a call: the event, each exchange with a carrier, what the module logged, the answer, and what happened later
     Show {
         /// The tenant's name
         tenant: TenantName,
@@ -67,6 +69,9 @@ pub struct Filter {
     /// Calls that ended so
     #[arg(long, value_parser = word::<Outcome>(OUTCOMES))]
     outcome: Option<Outcome>,
+    /// Calls that follow up this one: what was done for its job
+    #[arg(long, value_name = "CALL", value_parser = id)]
+    about: Option<String>,
     /// Calls received at this time or later, such as 2026-11-01T00:00:00Z
     #[arg(long, value_name = "TIME")]
     from: Option<Timestamp>,
@@ -90,6 +95,7 @@ pub(super) async fn run(command: Command, session: &mut Session<'_>) -> Result<(
                 order_number: filter.order,
                 service: filter.service,
                 outcome: filter.outcome,
+                about: filter.about.map(|id| read(&id.into())).transpose()?,
                 from: filter.from,
                 to: filter.to,
                 before,

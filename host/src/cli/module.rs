@@ -5,14 +5,14 @@ mod handling;
 use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::handling::HandlingArgs;
 use super::client::read;
 use super::failure::Failure;
 use super::printer::{fields, table, time, word};
 use super::{ModuleArgs, Session};
-use crate::api::{Listing, ModuleSettings};
+use crate::api::{CallbackUrl, Listing, ModuleSettings};
 use crate::domain::limits::Limits;
 use crate::domain::module::{Module, ModuleStatus};
 use crate::domain::name::TenantName;
@@ -22,6 +22,7 @@ pub(super) const EXAMPLES: &str = "Examples:
   patchbay module limits acme sim --deadline-ms 30000 --requests 40
   patchbay module handling acme sim --repeat-s 300 --repeat-s-for replenish=10
   patchbay module suspend acme sim
+  patchbay module callback acme sim    # for the carrier; it is as good as a password
 
 A module serves at /m/TENANT/MODULE of the public listener, once a version is uploaded and activated.";
 
@@ -68,6 +69,14 @@ pub enum Command {
         module: ModuleArgs,
         #[command(flatten)]
         handling: HandlingArgs,
+    },
+    /// Show the URL that the carrier calls when a pending order moves, below that of the public listener
+    Callback {
+        #[command(flatten)]
+        module: ModuleArgs,
+        /// Change it first: the old one leads nowhere from then on
+        #[arg(long)]
+        rotate: bool,
     },
     /// Remove a module with its versions, settings, grants and secrets, for good
     Delete {
@@ -159,6 +168,18 @@ pub(super) async fn run(command: Command, session: &mut Session<'_>) -> Result<(
             });
             let changed = changed.await?;
             session.printer.done(&changed, "handling changed")
+        }
+        Command::Callback { module, rotate } => {
+            let url = if rotate {
+                session
+                    .client
+                    .post(&module.path(&["callback-rotation"]), &json!({}))
+                    .await?
+            } else {
+                session.client.get(&module.path(&["callback"])).await?
+            };
+            let CallbackUrl { path } = read(&url)?;
+            session.printer.done(&url, &path)
         }
         Command::Delete { module } => {
             session.client.delete(&module.path(&[])).await?;

@@ -47,13 +47,14 @@ impl Gateway {
         self.run_with(line, ADMIN, "").await
     }
 
-    /// `{key}`, `{token}` and `{call}` are the ids of what there is.
+    /// `{key}`, `{token}`, `{call}` and `{job}` are the ids of what there is.
     async fn run_with(&self, line: &str, token: &str, input: &str) -> Ran {
         let line = line
             .replace("{key}", &self.world.key)
             .replace("{token}", &self.world.token)
             .replace("{call}", &self.world.call)
-            .replace("{order}", &self.world.order);
+            .replace("{order}", &self.world.order)
+            .replace("{job}", &self.world.job);
         let words = line.split(' ').chain(["--url", &self.url, "--token", token]);
         run(words, input, false).await
     }
@@ -163,6 +164,23 @@ async fn every_command_works_for_people_and_for_programs() {
         ("order list acme --limit 1", "SOC5GB"),
         ("order show acme 4711", "VAR3             2025550143"),
         ("order show acme {order}", "VAR6             ***"),
+        ("call list acme --about {job}", "There are no such calls here."),
+        ("job list acme --module sim --stage pending", "Order/Create"),
+        ("fallout list acme", "Nothing needs a person."),
+        ("job show acme {job}", "patchbay job check-again acme 0"),
+        ("job show acme {call}", "there is no open job for this call"),
+        ("job check-again acme {job}", "done; the job stands at pending now"),
+        (
+            "job link acme {job} --order 4617ZU4617 --account 9105012",
+            "stands at pending now",
+        ),
+        (
+            "job tell acme {job} --status failed --error-text x --var 15=REJECTED",
+            "stands at telling now",
+        ),
+        ("job done acme {job}", "done; the job is over"),
+        ("module callback acme sim", "/m/acme/sim/callback/"),
+        ("module callback acme sim --rotate", "/m/acme/sim/callback/"),
     ];
     for (line, said) in rows {
         // Each begins with the same things there.
@@ -406,6 +424,11 @@ fn wrong_command_lines_are_refused_before_anything_is_sent() {
         "order find acme --module sim",
         "order list acme --after 4711",
         "secret set acme sim x --from-file a --value-env B",
+        "job show acme",
+        "job list acme --stage lost",
+        "job link acme 01KAJ3X0V5R7W2Q8N4M6B1C9DF",
+        "job tell acme 01KAJ3X0V5R7W2Q8N4M6B1C9DF --var 21=x",
+        "job tell acme 01KAJ3X0V5R7W2Q8N4M6B1C9DF --status done",
         "telecloud set acme",
         "telecloud register acme sim",
         "telecloud register acme sim --module-url x --product-group 75",

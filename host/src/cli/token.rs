@@ -18,13 +18,14 @@ pub(super) const EXAMPLES: &str = "Examples:
   patchbay token revoke acme 01KAJ3X0V5R7W2Q8N4M6B1C9DF
 
 Scopes:
-  read    see tenant, modules, versions, settings, grants
-  calls   see recorded calls and orders, which hold customers' data
-  deploy  upload and activate versions; set settings, secrets and limits; make and remove modules
-  grants  set grants: where modules may reach
-  access  make and revoke the tenant's tokens and TeleCloud keys";
+  read     see tenant, modules, versions, settings, grants
+  calls    see recorded calls and orders, which hold customers' data
+  deploy   upload and activate versions; set settings, secrets and limits; make and remove modules
+  grants   set grants: where modules may reach
+  operate  step in: jobs, change of password, batches
+  access   make and revoke the tenant's tokens and TeleCloud keys";
 
-const SCOPES: &[&str] = &["read", "calls", "deploy", "grants", "access"];
+const SCOPES: &[&str] = &["read", "calls", "deploy", "grants", "operate", "access"];
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

@@ -42,6 +42,10 @@ pub struct Module {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub telecloud_module_id: Option<TelecloudId>,
+    /// Since when its callback URL is the one that it is.
+    #[serde(default)]
+    #[schema(value_type = String, format = DateTime)]
+    pub callback_since: Timestamp,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,

@@ -47,6 +47,8 @@ pub enum Scope {
     Deploy,
     /// Set grants: where modules may reach.
     Grants,
+    /// Step in: jobs, change of password, batches.
+    Operate,
     /// Make and revoke the tenant's tokens and TeleCloud keys; set how TeleCloud's API is reached.
     Access,
 }
@@ -58,6 +60,7 @@ impl fmt::Display for Scope {
             Self::Calls => "calls",
             Self::Deploy => "deploy",
             Self::Grants => "grants",
+            Self::Operate => "operate",
             Self::Access => "access",
         })
     }

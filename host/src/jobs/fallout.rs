@@ -12,12 +12,12 @@ use crate::domain::event::Vars;
 use crate::domain::job::{By, Stage, Told};
 use crate::domain::update::{NewStatus, Update};
 
-/// What a person decides.
+/// What a person decides. Variants without fields have braces: otherwise serde would let any field pass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case", tag = "action", deny_unknown_fields)]
 pub enum Action {
     /// Ask the carrier again, or try TeleCloud again, now.
-    CheckAgain,
+    CheckAgain {},
     /// Run the event again, now. Whoever says so has made sure at the carrier that it did not happen.
     RunAgain {
         /// Has to be true.
@@ -45,7 +45,7 @@ pub enum Action {
         vars: Vars,
     },
     /// Close it: all is done, here and there.
-    Done,
+    Done {},
 }
 
 /// Why an action is not taken.
@@ -103,7 +103,7 @@ impl Action {
             return Err(Refused::Running);
         }
         match self {
-            Self::CheckAgain => {
+            Self::CheckAgain {} => {
                 case.resume(now);
                 going_on("to be checked again")
             }
@@ -151,7 +151,7 @@ impl Action {
                 case.told_by_hand(update, now);
                 going_on("TeleCloud is to be told")
             }
-            Self::Done => {
+            Self::Done {} => {
                 case.job.outcome = Outcome::Done;
                 Ok(Turn {
                     next: Next::Ends(None),

@@ -46,7 +46,7 @@ mod tests {
         .expect("a record");
         let name = SecretName::parse("token").expect("a name");
         let own = BTreeMap::from([(name, Secret::new("carrier-token".to_owned()))]);
-        let shown = masked(order, &Arc::new(Known::new(&own)));
+        let shown = masked(order, &Arc::new(Known::new(own.values())));
         assert_eq!(shown.order_number.as_deref(), Some("4711"));
         assert_eq!(shown.account_number.as_deref(), Some("***"));
         assert_eq!(shown.carrier_product_id.as_deref(), Some("SOC5GB"));

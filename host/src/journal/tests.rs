@@ -56,13 +56,17 @@ fn id_at(received: Timestamp, number: u128) -> CallId {
 
 /// Begins a call of module `sim` that was received then.
 fn begin(stores: &Stores, seconds: i64) -> CallLog {
+    begin_about(stores, seconds, None)
+}
+
+fn begin_about(stores: &Stores, seconds: i64, about: Option<CallId>) -> CallLog {
     let received = second(seconds);
     Journal::new(stores.log.clone()).begin(NewCall {
         tenant: &tenant("acme"),
         module: &ModuleName::parse("sim").expect("a name"),
         version: Some(3),
         id: id_at(received, 7),
-        about: None,
+        about,
         durability: Durability::Synced,
         received,
         log_bytes: 1_000,

@@ -31,9 +31,29 @@ pub enum Principal {
     Tenant {
         /// Which one.
         tenant: TenantName,
+        /// For people: the token's label, or its id where it has none.
+        name: String,
         /// What it may do there.
         scopes: BTreeSet<Scope>,
     },
+}
+
+impl Principal {
+    /// As what is done is signed.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::PlatformAdmin => "platform admin",
+            Self::Tenant { name, .. } => name,
+        }
+    }
+}
+
+fn name(token: &Token) -> String {
+    match token.label.trim() {
+        "" => format!("token {}", token.id),
+        label => label.to_owned(),
+    }
 }
 
 /// What a new token is to be.
@@ -59,6 +79,7 @@ impl Registry {
                 if Vault::same(&token.hash, &presented) && token.expires.is_none_or(|expires| now < expires) {
                     found = Some(Principal::Tenant {
                         tenant: state.tenant.name.clone(),
+                        name: name(token),
                         scopes: token.scopes.clone(),
                     });
                 }
@@ -148,7 +169,7 @@ impl Registry {
         if new.scopes.is_empty() {
             return Err(RegistryError::Invalid {
                 field: "scopes".to_owned(),
-                why: "must name at least one of read, calls, deploy, grants, access".to_owned(),
+                why: "must name at least one of read, calls, deploy, grants, operate, access".to_owned(),
             });
         }
         if let Principal::Tenant { scopes, .. } = by

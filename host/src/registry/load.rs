@@ -9,14 +9,14 @@ use serde::de::DeserializeOwned;
 use super::admin_token::AdminToken;
 use super::engine::{Engine, Permit};
 use super::error::RegistryError;
-use super::state::{ModuleState, TenantState};
+use super::state::{ModuleState, TenantState, known};
 use super::table::{EngineAndTable, Table};
-use super::{Registry, paths};
+use super::{Registry, callback, paths};
 use crate::domain::grant::Grant;
+use crate::domain::module::Module;
 use crate::domain::name::{ConfigKey, ModuleName, ModulePath, SecretName, TenantName};
 use crate::domain::secret::Secret;
 use crate::egress::policy::Policy;
-use crate::journal::Known;
 use crate::storage::{StorageError, Stores};
 use crate::vault::Vault;
 
@@ -122,12 +122,15 @@ impl Registry {
             let secret = self.open(path, &name, &sealed)?;
             secrets.insert(name, secret);
         }
+        let module: Module = read(&folder, documents.module)?;
+        let callback = callback::secret(&self.vault, path, module.callback_since);
         Ok(ModuleState {
-            module: read(&folder, documents.module)?,
+            module,
             config: Arc::new(config.into_iter().map(|(key, value)| (key.into(), value)).collect()),
             grants: Arc::new(grants),
             policy: Arc::new(policy),
-            known: Arc::new(Known::new(&secrets)),
+            known: known(&secrets, &callback),
+            callback,
             secrets: Arc::new(secrets),
             versions: read_all(&documents.versions)?,
         })

@@ -1,11 +1,12 @@
 //! Modules: making, changing, suspending, removing them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::state::ModuleState;
-use super::{Registry, RegistryError, Written, check_title, no_more, paths};
+use super::state::{ModuleState, known};
+use super::{Registry, RegistryError, Written, callback, check_title, no_more, paths};
 use crate::domain::handling::Handling;
 use crate::domain::limits::Limits;
 use crate::domain::module::{Module, ModuleStatus};
@@ -69,7 +70,7 @@ impl Registry {
         if old.is_none() && change.state.modules.len() >= MODULES_MAX {
             return Err(no_more("modules", MODULES_MAX, "remove one first"));
         }
-        let mut state = old.unwrap_or_else(|| new_module(path));
+        let mut state = old.unwrap_or_else(|| self.new_module(path));
         state.module.title = settings.title;
         state.module.status = settings.status;
         state.module.limits = settings.limits;
@@ -117,26 +118,29 @@ impl Registry {
             .await?;
         Ok(())
     }
-}
 
-fn new_module(path: &ModulePath) -> ModuleState {
-    let settings = ModuleSettings::default();
-    ModuleState {
-        module: Module {
-            name: path.module.clone(),
-            title: settings.title,
-            status: settings.status,
-            limits: settings.limits,
-            handling: settings.handling,
-            active: None,
-            telecloud_module_id: None,
-            created: Timestamp::now(),
-        },
-        config: Arc::default(),
-        grants: Arc::default(),
-        policy: Arc::new(Policy::default()),
-        secrets: Arc::default(),
-        known: Arc::default(),
-        versions: Vec::new(),
+    fn new_module(&self, path: &ModulePath) -> ModuleState {
+        let (settings, created) = (ModuleSettings::default(), Timestamp::now());
+        let callback = callback::secret(&self.vault, path, created);
+        ModuleState {
+            module: Module {
+                name: path.module.clone(),
+                title: settings.title,
+                status: settings.status,
+                limits: settings.limits,
+                handling: settings.handling,
+                active: None,
+                telecloud_module_id: None,
+                callback_since: created,
+                created,
+            },
+            config: Arc::default(),
+            grants: Arc::default(),
+            policy: Arc::new(Policy::default()),
+            secrets: Arc::default(),
+            known: known(&BTreeMap::new(), &callback),
+            callback,
+            versions: Vec::new(),
+        }
     }
 }

@@ -47,7 +47,9 @@ pub(super) struct ModuleState {
     /// The grants, compiled.
     pub(super) policy: Arc<Policy>,
     pub(super) secrets: Arc<BTreeMap<SecretName, Secret>>,
-    /// The same, prepared.
+    /// In its callback URL.
+    pub(super) callback: Secret,
+    /// All of these, prepared.
     pub(super) known: Arc<Known>,
     /// By number.
     pub(super) versions: Vec<Version>,
@@ -100,6 +102,7 @@ impl TenantState {
             config: Arc::clone(&state.config),
             policy: Arc::clone(&state.policy),
             secrets: Arc::clone(&state.secrets),
+            callback: state.callback.clone(),
             known: Arc::clone(&state.known),
             connections: Arc::clone(&self.connections),
             telecloud: self.telecloud.clone(),
@@ -110,7 +113,18 @@ impl TenantState {
 
 impl ModuleState {
     pub(super) fn set_secrets(&mut self, secrets: BTreeMap<SecretName, Secret>) {
-        self.known = Arc::new(Known::new(&secrets));
+        self.known = known(&secrets, &self.callback);
         self.secrets = Arc::new(secrets);
     }
+
+    pub(super) fn set_callback(&mut self, callback: Secret) {
+        self.known = known(&self.secrets, &callback);
+        self.callback = callback;
+    }
+}
+
+/// What is masked in the records of a module's calls: its secrets, and that of its callback URL, which carriers are told and
+/// like to quote.
+pub(super) fn known(secrets: &BTreeMap<SecretName, Secret>, callback: &Secret) -> Arc<Known> {
+    Arc::new(Known::new(secrets.values().chain([callback])))
 }

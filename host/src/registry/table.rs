@@ -61,7 +61,9 @@ pub struct Settings {
     pub policy: Arc<Policy>,
     /// What may be placed into its requests.
     pub secrets: Arc<BTreeMap<SecretName, Secret>>,
-    /// The same, to be masked in records.
+    /// In its callback URL.
+    pub callback: Secret,
+    /// All of these, to be masked in records.
     pub known: Arc<Known>,
     /// Permits for connections to carriers, which all of its tenant's calls share.
     pub connections: Arc<Semaphore>,

@@ -117,7 +117,7 @@ impl Telecloud {
             access,
             placeholder,
             policy: Arc::new(policy),
-            known: Arc::new(Known::new(&secrets)),
+            known: Arc::new(Known::new(secrets.values())),
             secrets: Arc::new(secrets),
             connections,
         })

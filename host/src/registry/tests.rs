@@ -1,4 +1,5 @@
 mod access;
+mod callback;
 mod changes;
 mod telecloud;
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::hostile::{MODULE, call, call_with, fetching, order, with};
 
-const ALL_SCOPES: [&str; 5] = ["read", "calls", "deploy", "grants", "access"];
+const ALL_SCOPES: [&str; 6] = ["read", "calls", "deploy", "grants", "operate", "access"];
 
 fn secrets(value: &str) -> Vec<(String, String)> {
     vec![("token".to_owned(), value.to_owned())]

@@ -35,6 +35,7 @@ fn template(path: &str) -> String {
         .replace("{token}", "{id}")
         .replace("{call}", "{id}")
         .replace("{order}", "{id}")
+        .replace("{job}", "{call}")
 }
 
 #[tokio::test]

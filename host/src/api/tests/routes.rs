@@ -52,6 +52,7 @@ pub(super) fn rows() -> Vec<Row> {
     const CALLS: For = For::Scope(Scope::Calls);
     const DEPLOY: For = For::Scope(Scope::Deploy);
     const GRANTS: For = For::Scope(Scope::Grants);
+    const OPERATE: For = For::Scope(Scope::Operate);
     const ACCESS: For = For::Scope(Scope::Access);
     vec![
         row("GET", "/v1/tenants", Admin, Nothing, 200),
@@ -86,6 +87,11 @@ pub(super) fn rows() -> Vec<Row> {
         row("GET", "/v1/tenants/acme/calls/{call}", CALLS, Nothing, 200),
         row("GET", "/v1/tenants/acme/orders", CALLS, Nothing, 200),
         row("GET", "/v1/tenants/acme/orders/{order}", CALLS, Nothing, 200),
+        row("GET", "/v1/tenants/acme/modules/sim/callback", DEPLOY, Nothing, 200),
+        row("POST", "/v1/tenants/acme/modules/sim/callback-rotation", DEPLOY, Nothing, 200),
+        row("GET", "/v1/tenants/acme/jobs", CALLS, Nothing, 200),
+        row("GET", "/v1/tenants/acme/jobs/{job}", CALLS, Nothing, 200),
+        row("POST", "/v1/tenants/acme/jobs/{job}/actions", OPERATE, Json(json!({"action": "check-again"})), 200),
     ]
 }
 

@@ -12,16 +12,17 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 use ulid::Ulid;
 
-use crate::domain::answer::Reply;
+use crate::domain::answer::{Pending, Reply};
 use crate::domain::call::{CallId, Outcome};
 use crate::domain::event::{Action, Document, Event, Vars};
+use crate::domain::handling::Handling;
 use crate::domain::name::{ConfigKey, ModuleName, ModulePath, SecretName, TenantName};
 use crate::domain::secret::Secret;
 use crate::domain::telecloud::UrlTemplate;
 use crate::domain::tenant::Scope;
 use crate::egress::{self, Door};
-use crate::jobs::Jobs;
-use crate::journal::{Journal, NewCall};
+use crate::jobs::{Came, Claim, Ending, Jobs, Posted};
+use crate::journal::{CallLog, Journal, NewCall};
 use crate::orders::{Observation, Orders, Seen};
 use crate::registration::Registrar;
 use crate::registry::access::{NewToken, Principal};
@@ -39,7 +40,14 @@ pub(crate) const ADMIN: &str = "an-admin-token-of-enough-letters";
 /// Components of more bytes are refused.
 pub(crate) const UPLOAD_BYTES: usize = 1 << 10;
 
-pub(crate) const ALL: [Scope; 5] = [Scope::Read, Scope::Calls, Scope::Deploy, Scope::Grants, Scope::Access];
+pub(crate) const ALL: [Scope; 6] = [
+    Scope::Read,
+    Scope::Calls,
+    Scope::Deploy,
+    Scope::Grants,
+    Scope::Operate,
+    Scope::Access,
+];
 
 pub(crate) struct World {
     pub(crate) registry: Arc<Registry>,
@@ -50,6 +58,8 @@ pub(crate) struct World {
     pub(crate) order: String,
     pub(crate) orders: Orders,
     documents: Arc<dyn Documents>,
+    /// The call of a pending order.
+    pub(crate) job: String,
     pub(crate) router: Router,
 }
 
@@ -69,7 +79,8 @@ impl World {
     }
 
     /// Tenants `acme` and `other`; acme has a module `sim` with versions 1 and 2, the first of them active, a setting, a
-    /// secret, a grant, a key, a token, access to TeleCloud's API, and a call and an order on record.
+    /// secret, a grant, a key, a token, access to TeleCloud's API, an order that is pending, and a newer call and an order on
+    /// record.
     pub(crate) async fn on(stores: Stores) -> Self {
         let vault = Arc::new(Vault::new(&[7; 32]));
         let given = Secret::new(ADMIN.to_owned());
@@ -127,6 +138,7 @@ impl World {
             .put_telecloud(&acme, telecloud, &Principal::PlatformAdmin)
             .await
             .expect("set");
+        let job = pending(&jobs, &journal, &sim).await;
         let call = record(&journal, &sim).await;
         let door = Arc::new(Door::new(egress::Config::default()));
         let registrar = Arc::new(Registrar::new(Arc::clone(&registry), journal.clone(), door));
@@ -147,6 +159,7 @@ impl World {
             order: String::new(),
             orders,
             documents,
+            job,
         };
         world.order = world.order("sim", "4711", "2025550143").await;
         world.token("acme", &[Scope::Read]).await;
@@ -212,7 +225,7 @@ impl World {
         self.send_bytes(method, path, token, body).await
     }
 
-    /// Sends a body of any type. `{key}`, `{token}` and `{call}` in the path are the ids of what there is.
+    /// Sends a body of any type. `{key}`, `{token}`, `{call}` and `{job}` in the path are the ids of what there is.
     pub(crate) async fn send_bytes(
         &self,
         method: &str,
@@ -224,7 +237,8 @@ impl World {
             .replace("{key}", &self.key)
             .replace("{token}", &self.token)
             .replace("{call}", &self.call)
-            .replace("{order}", &self.order);
+            .replace("{order}", &self.order)
+            .replace("{job}", &self.job);
         let mut request = Request::builder()
             .method(method.parse::<Method>().expect("a method"))
             .uri(path);
@@ -271,10 +285,8 @@ pub(crate) fn in_an_hour() -> String {
     (Timestamp::now() + jiff::SignedDuration::from_hours(1)).to_string()
 }
 
-/// Puts a finished call on record, and says its id.
-async fn record(journal: &Journal, at: &ModulePath) -> String {
-    let id = CallId(Ulid::generate());
-    let call = journal.begin(NewCall {
+fn begin(journal: &Journal, at: &ModulePath, id: CallId) -> CallLog {
+    journal.begin(NewCall {
         tenant: &at.tenant,
         module: &at.module,
         version: Some(1),
@@ -284,9 +296,60 @@ async fn record(journal: &Journal, at: &ModulePath) -> String {
         received: Timestamp::now(),
         log_bytes: 1 << 10,
         secrets: &Arc::default(),
-    });
+    })
+}
+
+/// Puts a finished call on record, and says its id.
+async fn record(journal: &Journal, at: &ModulePath) -> String {
+    let id = CallId(Ulid::generate());
+    let call = begin(journal, at, id);
     call.event("Order/Create", &Document::new(json!({"order_number": "4711"})));
     let ended = call.finish(Some(&Reply::success()), Outcome::Done, None, 0).await;
     ended.expect("recorded");
+    id.to_string()
+}
+
+/// Has an order taken by the carrier, to be finished later, and says the id of its call.
+async fn pending(jobs: &Arc<Jobs>, journal: &Journal, at: &ModulePath) -> String {
+    let id = CallId(Ulid::generate());
+    let event = Event {
+        service: "Order/Create".to_owned(),
+        action: Action::Create,
+        account_number: Some("9105012".to_owned()),
+        order_number: None,
+        parent_order_number: None,
+        carrier_product_id: None,
+        new_state: None,
+        vars: Vars::default(),
+        document: Document::new(json!({"Customer": {"account_number": "9105012"}})),
+    };
+    let posted = Posted {
+        path: at,
+        handling: &Handling::default(),
+        call: id,
+        event: &event,
+    };
+    let Claim::Run(running) = jobs.claim(posted).await.expect("claimed") else {
+        panic!("nobody else has it");
+    };
+    let call = begin(journal, at, id);
+    call.event(&event.service, &event.document);
+    let taken = Pending {
+        vars: Vars::default(),
+        state: "A-1".to_owned(),
+        check_after: None,
+    };
+    let reply = Reply::Success {
+        pending: true,
+        vars: Vars::default(),
+    };
+    let ending = Ending {
+        came: Came::Pending(taken),
+        reply: &reply,
+        outcome: Outcome::Pending,
+        detail: None,
+        memory_bytes: 0,
+    };
+    running.end(&call, ending).await.expect("kept");
     id.to_string()
 }

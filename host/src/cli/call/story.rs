@@ -1,10 +1,12 @@
-//! A call as a person reads it: what was asked, what was said to carriers and heard from them, what was answered.
+//! A call as a person reads it: what was asked, what was said to carriers and heard from them, what was answered, and what
+//! happened later.
 
 use std::io::{self, Write};
 
-use super::super::printer::{fields, milliseconds, plain, word};
+use super::super::printer::{fields, milliseconds, plain, time, word};
 use crate::domain::answer::Reply;
 use crate::domain::call::{CallRecord, Exchange, ExchangeEnd};
+use crate::domain::job::{After, By};
 use crate::domain::name::TenantName;
 
 pub(super) fn tell(out: &mut dyn Write, tenant: &TenantName, call: &CallRecord) -> io::Result<()> {
@@ -19,23 +21,11 @@ pub(super) fn tell(out: &mut dyn Write, tenant: &TenantName, call: &CallRecord) 
         ("took", milliseconds(call.micros)),
         ("outcome", word(&call.outcome)),
     ];
+    rows.extend(call.about.map(|about| ("about", about.to_string())));
     rows.extend(call.detail.clone().map(|detail| ("detail", detail)));
     fields(out, &rows)?;
 
-    writeln!(out, "\nEvent")?;
-    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-    let service = Some(call.event.service.clone()).filter(|service| !service.is_empty());
-    let rows = [
-        ("  SERVICE", or_none(&service)),
-        ("  account", or_none(&call.event.account_number)),
-        ("  order", or_none(&call.event.order_number)),
-    ];
-    fields(out, &rows)?;
-    if call.event.request.is_null() {
-        writeln!(out, "  The request could not be read.")?;
-    } else {
-        indented(out, "  ", &format!("{:#}", call.event.request))?;
-    }
+    tell_event(out, call)?;
 
     for (number, exchange) in call.exchanges.iter().enumerate() {
         tell_exchange(out, number + 1, call.exchanges.len(), exchange)?;
@@ -51,14 +41,72 @@ pub(super) fn tell(out: &mut dyn Write, tenant: &TenantName, call: &CallRecord) 
         }
     }
 
-    writeln!(out, "\nAnswer")?;
-    tell_reply(out, call.reply.as_ref())?;
+    tell_answers(out, call)?;
     let usage = &call.usage;
     writeln!(
         out,
         "\nUsed {} bytes of memory, {} bytes of log, {} requests",
         usage.memory_bytes, usage.log_bytes, usage.requests
-    )
+    )?;
+    tell_later(out, call)
+}
+
+/// What was asked.
+pub(in crate::cli) fn tell_event(out: &mut dyn Write, call: &CallRecord) -> io::Result<()> {
+    writeln!(out, "\nEvent")?;
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let service = Some(call.event.service.clone()).filter(|service| !service.is_empty());
+    let rows = [
+        ("  SERVICE", or_none(&service)),
+        ("  account", or_none(&call.event.account_number)),
+        ("  order", or_none(&call.event.order_number)),
+    ];
+    fields(out, &rows)?;
+    if call.event.request.is_null() {
+        writeln!(out, "  The request could not be read.")?;
+    } else {
+        indented(out, "  ", &format!("{:#}", call.event.request))?;
+    }
+    Ok(())
+}
+
+/// What TeleCloud was told, and what the call came to if that is something else.
+pub(in crate::cli) fn tell_answers(out: &mut dyn Write, call: &CallRecord) -> io::Result<()> {
+    match &call.told {
+        Some(told) => {
+            writeln!(out, "\nAnswer at the deadline, after {}", milliseconds(told.micros))?;
+            tell_reply(out, Some(&told.reply))?;
+            writeln!(out, "\nCame to")?;
+        }
+        None => writeln!(out, "\nAnswer")?,
+    }
+    tell_reply(out, call.reply.as_ref())
+}
+
+/// What happened after the call, and who did it.
+pub(in crate::cli) fn tell_later(out: &mut dyn Write, call: &CallRecord) -> io::Result<()> {
+    if !call.after.is_empty() {
+        writeln!(out, "\nLater")?;
+    }
+    for After {
+        at,
+        by,
+        what,
+        run,
+        outcome,
+    } in &call.after
+    {
+        let who = match by {
+            By::Gateway => "the gateway",
+            By::Carrier => "the carrier",
+            By::Telecloud => "TeleCloud",
+            By::Operator(who) => who,
+        };
+        indented(out, &format!("  {}  ", time(*at)), &format!("{who}: {what}"))?;
+        let run = run.map(|run| format!("; call {run}")).unwrap_or_default();
+        writeln!(out, "  {:20}  counts as {outcome}{run}", "")?;
+    }
+    Ok(())
 }
 
 fn tell_exchange(out: &mut dyn Write, number: usize, of: usize, exchange: &Exchange) -> io::Result<()> {
@@ -162,8 +210,16 @@ mod tests {
             ],
             "log": [{"level": "warn", "message": "one\ntwo"}],
             "outcome": "pending", "detail": "the carrier takes its time",
+            "told": {"micros": 20_000_100, "reply": {"success": "N", "error": "outcome unknown and being checked"}},
             "reply": {"success": "Y", "pending": true, "vars": {"3": "2025550143"}},
             "usage": {"memory_bytes": 65_536, "log_bytes": 7, "log_lines_dropped": 4, "requests": 2},
+            "about": "01KAJ3X0V5R7W2Q8N4M6B1C9DA",
+            "after": [
+                {"at": "2026-11-21T09:20:00Z", "by": "gateway", "what": "the carrier has not finished the order yet",
+                 "run": "01KAJ3X0V5R7W2Q8N4M6B1C9DG", "outcome": "pending"},
+                {"at": "2026-11-21T10:00:00Z", "by": {"operator": "night\u{7} shift"}, "what": "closed by hand",
+                 "outcome": "done"},
+            ],
         }))
         .expect("a record");
         let mut out = Vec::new();
@@ -175,6 +231,7 @@ version   2
 received  2026-11-21T09:14:05.25Z
 took      12.4 ms
 outcome   pending
+about     01KAJ3X0V5R7W2Q8N4M6B1C9DA
 detail    the carrier takes its time
 
 Event
@@ -209,12 +266,22 @@ Log
   warn   two
   4 more lines were dropped
 
-Answer
+Answer at the deadline, after 20000.1 ms
+  SUCCESS  N
+  ERROR    outcome unknown and being checked
+
+Came to
   SUCCESS  Y
   STATUS   PENDING
   VAR3     2025550143
 
 Used 65536 bytes of memory, 7 bytes of log, 2 requests
+
+Later
+  2026-11-21 09:20:00Z  the gateway: the carrier has not finished the order yet
+                        counts as pending; call 01KAJ3X0V5R7W2Q8N4M6B1C9DG
+  2026-11-21 10:00:00Z  night\\u{7} shift: closed by hand
+                        counts as done
 ";
         assert_eq!(String::from_utf8(out).expect("text"), expected);
     }

@@ -145,7 +145,8 @@ fn what_did_not_happen_is_run_again_where_telecloud_waits_and_let_go_where_it_do
 #[test]
 fn asking_in_vain_goes_on_until_a_person_is_called_and_then_still_goes_on() {
     let handling = Handling::default();
-    let rows: [(Case, fn(&mut Case, &Handling, Timestamp), u64, Reason); 3] = [
+    type AskInVain = fn(&mut Case, &Handling, Timestamp);
+    let rows: [(Case, AskInVain, u64, Reason); 3] = [
         (
             unknown(&suspend()),
             |case, handling, now| drop(case.finding(Ok(Finding::Undecided), handling, now)),

@@ -18,7 +18,7 @@ use super::super::verdict::open_reply;
 use super::super::{Claim, Ending, Jobs, Posted};
 use super::*;
 use crate::domain::answer::{Answer, Reply};
-use crate::domain::call::{ExchangeEnd, Outcome, RecordedRequest, RecordedResponse};
+use crate::domain::call::{Exchange, ExchangeEnd, Outcome, RecordedRequest, RecordedResponse};
 use crate::domain::event::ActionKind;
 use crate::domain::handling::Handling;
 use crate::domain::job::{By, Stage};
@@ -213,7 +213,7 @@ impl World {
                     log.event(&event.service, &event.document);
                     log.along(running.opening().await.expect("it can be written"));
                     let came = self.module(&log, &event, id).await;
-                    let may_have_changed = log.exchanges().iter().any(|exchange| exchange.may_have_changed());
+                    let may_have_changed = log.exchanges().iter().any(Exchange::may_have_changed);
                     if may_have_changed && self.dice.below(3) == 0 {
                         let reply = open_reply(event.action.kind());
                         running.overdue(&log, &reply).await.expect("kept");

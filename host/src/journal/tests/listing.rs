@@ -3,7 +3,8 @@
 use super::*;
 
 on_both_backends! {
-    the_newest_calls_come_first_page_by_page, a_listing_shows_only_what_matches, another_tenants_call_is_not_there,
+    the_newest_calls_come_first_page_by_page, a_listing_shows_only_what_matches, what_follows_up_a_call_is_found_by_it,
+    another_tenants_call_is_not_there,
 }
 
 async fn the_newest_calls_come_first_page_by_page(stores: Stores) {
@@ -144,6 +145,30 @@ async fn a_listing_shows_only_what_matches(stores: Stores) {
         let found: Vec<_> = listing.calls.iter().map(|call| call.received).collect();
         let expected: Vec<_> = expected.iter().copied().map(second).collect();
         assert_eq!((found, listing.next), (expected, None), "{filter:?}");
+    }
+}
+
+async fn what_follows_up_a_call_is_found_by_it(stores: Stores) {
+    let mut ids = Vec::new();
+    for (seconds, about) in [(0, None), (10, Some(0)), (20, None), (30, Some(2)), (40, Some(0))] {
+        let about: Option<usize> = about;
+        let call = begin_about(&stores, seconds, about.map(|number| ids[number]));
+        call.finish(None, Outcome::Done, None, 0).await.expect("kept");
+        ids.push(call.id());
+    }
+    let journal = Journal::new(stores.log);
+    for (about, expected) in [(0, vec![ids[4], ids[1]]), (2, vec![ids[3]]), (4, vec![])] {
+        let filter = Filter {
+            about: Some(ids[about]),
+            ..Filter::default()
+        };
+        let page = Page {
+            before: None,
+            limit: 10,
+        };
+        let listing = journal.list(&tenant("acme"), &filter, page).await.expect("listed");
+        let found: Vec<_> = listing.calls.iter().map(|call| call.id).collect();
+        assert_eq!((found, listing.next), (expected, None), "about call {about}");
     }
 }
 

@@ -1,12 +1,9 @@
 //! Random secrets, spelled in every way, through every path of a call: none of them is ever in the stored bytes.
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::domain::name::SecretName;
 
 /// A secret around a core of letters and digits, which no encoding changes: where the core is, the secret got through.
 #[derive(Debug, Clone)]
@@ -171,11 +168,8 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
             let stores = Memory::stores();
-            let own = secrets[7..9].iter().enumerate().map(|(number, secret)| {
-                let name = SecretName::parse(&format!("own-{number}")).expect("a name");
-                (name, Secret::new(secret.whole.clone()))
-            });
-            let own = Arc::new(Known::new(&own.collect::<BTreeMap<_, _>>()));
+            let own: Vec<Secret> = secrets[7..9].iter().map(|secret| Secret::new(secret.whole.clone())).collect();
+            let own = Arc::new(Known::new(&own));
             let acme = tenant("acme");
             let call = Journal::new(stores.log.clone()).begin(NewCall {
                 tenant: &acme,

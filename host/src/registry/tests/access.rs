@@ -96,6 +96,7 @@ async fn a_token_speaks_for_its_tenant_until_it_expires_or_is_revoked() {
     let who = |now| setup.registry.authenticate(secret.expose(), now);
     let expected = Principal::Tenant {
         tenant: acme.clone(),
+        name: "pipeline".to_owned(),
         scopes: BTreeSet::from([Scope::Deploy]),
     };
     assert_eq!(who(now), Some(expected));
@@ -112,6 +113,7 @@ async fn a_token_cannot_make_one_that_may_do_more() {
     let setup = with_module().await;
     let by = Principal::Tenant {
         tenant: tenant("acme"),
+        name: "pipeline".to_owned(),
         scopes: BTreeSet::from([Scope::Access, Scope::Read]),
     };
     let create = |scopes: &[Scope]| {

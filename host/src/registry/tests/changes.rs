@@ -9,6 +9,7 @@ async fn only_a_platform_admin_opens_a_private_network() {
     let module = path("acme/sim");
     let by_tenant = Principal::Tenant {
         tenant: tenant("acme"),
+        name: "pipeline".to_owned(),
         scopes: BTreeSet::from([Scope::Grants]),
     };
     let put = |grants: Vec<Grant>, by: &Principal| {

@@ -123,6 +123,7 @@ async fn only_a_platform_admin_leads_calls_to_a_private_network() {
     let setup = with_module().await;
     let by_tenant = Principal::Tenant {
         tenant: tenant("acme"),
+        name: "pipeline".to_owned(),
         scopes: BTreeSet::from([Scope::Access]),
     };
     let refused = setup.put(new(LOCAL, true), &by_tenant).await.expect_err("refused");

@@ -28,7 +28,7 @@ async fn a_token_does_what_its_scopes_say_and_nothing_else() -> Result<()> {
         ("access", &get, tokens, None),
         ("access", &get, "/v1/tenants/acme/telecloud-keys", None),
     ];
-    let scopes = ["read", "calls", "deploy", "grants", "access"];
+    let scopes = ["read", "calls", "deploy", "grants", "operate", "access"];
     for (needed, method, path, body) in &asks {
         let with_token = async |scopes: Vec<&str>| -> Result<Answer> {
             let made = admin.post(tokens, json!({"scopes": scopes})).await?;

@@ -1,0 +1,38 @@
+//! The secret in a module's callback URL.
+
+use super::*;
+
+#[tokio::test]
+async fn it_is_the_same_after_a_restart_and_written_down_nowhere() {
+    let setup = with_module().await;
+    let module = path("acme/sim");
+    let first = setup.registry.callback(&module).expect("a module");
+    let second = setup.registry.rotate_callback(&module).await.expect("rotated");
+    assert_ne!(first, second);
+    let stores = setup.stores.clone();
+    drop(setup);
+
+    let again = start(stores).await;
+    assert_eq!(again.registry.callback(&module).expect("a module"), second);
+    let serving = again.table.serving("acme", "sim").expect("serving");
+    assert_eq!(serving.settings.callback, second);
+    for (key, stored) in again.stores.documents.list("").await.expect("a store") {
+        let text = String::from_utf8_lossy(&stored.value);
+        assert!(
+            !text.contains(second.expose()) && !text.contains(first.expose()),
+            "{key}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn each_module_has_another_one() {
+    let setup = with_module().await;
+    let other = path("acme/other");
+    let made = setup.registry.put_module(&other, ModuleSettings::default()).await;
+    made.expect("made");
+    let of = |path: &ModulePath| setup.registry.callback(path).expect("a module");
+    assert_ne!(of(&path("acme/sim")), of(&other));
+    assert!(setup.registry.callback(&path("acme/none")).is_err());
+    assert!(setup.registry.rotate_callback(&path("acme/none")).await.is_err());
+}
