@@ -41,7 +41,7 @@ async fn once(gateway: &Gateway) -> Result<ExitCode> {
         let (mark, why) = match &row.end {
             End::Passed => ("ok", None),
             End::Failed(why) => ("FAILED", Some(why.as_str())),
-            End::Skipped(why) => ("skipped", Some(*why)),
+            End::Skipped(why) => ("skipped", Some(why.as_str())),
         };
         let shown = |body: &str| body.lines().last().unwrap_or_default().to_owned();
         let expected = shown(row.scenario.expect.as_deref().unwrap_or_default());
@@ -51,6 +51,16 @@ async fn once(gateway: &Gateway) -> Result<ExitCode> {
             "{:<20} {:>8} {ms:>7.1}  {mark:<8} {got:<60} {same}",
             row.scenario.id, row.carrier_requests
         );
+        for heard in &row.heard {
+            let fields = heard.fields.iter().filter(|(name, _)| !name.ends_with("_number"));
+            let fields: Vec<_> = fields.map(|(name, value)| format!("{name}={value}")).collect();
+            println!(
+                "{:<20} TeleCloud heard {}: {}",
+                "",
+                heard.telecloud_call,
+                fields.join(", ")
+            );
+        }
         if let Some(why) = why {
             println!("{:<20} {why}", "");
         }

@@ -5,6 +5,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::Deployment;
+use crate::telecloud::{API_ID_KEY, API_KEY};
 
 /// A client of the admin API.
 #[derive(Clone)]
@@ -165,6 +166,38 @@ impl Admin {
         self.put(&format!("{at}/active"), json!({ "version": version["number"] }))
             .await?;
         Ok(())
+    }
+
+    /// Sets how a tenant's calls to TeleCloud are made: to a fake one, with the credentials that it knows.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn set_telecloud(&self, tenant: &str, base: &str) -> anyhow::Result<()> {
+        let access = json!({
+            "url": format!("{base}/{{format}}/{{Service}}/{{Action}}"), "api_id_key": API_ID_KEY, "api_key": API_KEY,
+            "private_network": true,
+        });
+        let path = format!("/v1/tenants/{tenant}/telecloud");
+        self.put(&path, access).await.map(drop)
+    }
+
+    /// A tenant's open jobs, oldest first.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub async fn jobs(&self, tenant: &str) -> anyhow::Result<Vec<Value>> {
+        let mut listed = self.get(&format!("/v1/tenants/{tenant}/jobs?limit=200")).await?;
+        serde_json::from_value(listed["items"].take()).context("a list")
+    }
+
+    /// Does something about a job, such as `{"action": "check-again"}`.
+    ///
+    /// # Errors
+    /// When there is no answer, or one that is not JSON.
+    pub async fn act(&self, tenant: &str, job: &Value, action: Value) -> anyhow::Result<Answer> {
+        let call = job["call"].as_str().context("a job has a call")?;
+        let path = format!("/v1/tenants/{tenant}/jobs/{call}/actions");
+        self.send(Method::POST, &path, Some(&action)).await
     }
 
     /// The newest call of a tenant, whole.
