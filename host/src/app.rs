@@ -100,7 +100,7 @@ impl App {
         let registrar = Registrar::new(Arc::clone(&registry), journal.clone(), Arc::clone(&door));
         let runner = Arc::new(Runner::new(journal.clone(), sandbox, door));
         let tenants: Vec<_> = registry.tenants().into_iter().map(|tenant| tenant.name).collect();
-        let jobs = Jobs::open(stores, Arc::clone(&vault), &tenants).await;
+        let jobs = Jobs::open(stores, Arc::clone(&vault), orders.clone(), &tenants).await;
         let jobs = jobs.map_err(failed("data_dir"))?;
         tracing::info!(open = jobs.len(), "jobs");
         let worker = Worker::new(Arc::clone(&jobs), Arc::clone(&runner), Arc::clone(&modules));

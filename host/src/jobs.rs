@@ -14,6 +14,7 @@ mod fallout;
 mod identity;
 mod index;
 mod news;
+mod order;
 mod recovery;
 pub mod verdict;
 mod view;
@@ -43,6 +44,7 @@ use crate::domain::event::Event;
 use crate::domain::job::{After, By, Identity};
 use crate::domain::name::{ModuleName, ModulePath, TenantName};
 use crate::journal::Step;
+use crate::orders::Orders;
 use crate::storage::{Change, Durability, Expect, Revision, StorageError, Stores};
 use crate::vault::Vault;
 
@@ -64,6 +66,7 @@ pub enum JobError {
 pub struct Jobs {
     stores: Stores,
     vault: Arc<Vault>,
+    orders: Orders,
     index: Mutex<Index>,
     claims: Claims,
     /// Something became due sooner than the worker knows.
@@ -75,10 +78,16 @@ impl Jobs {
     ///
     /// # Errors
     /// When the store refuses or a job is damaged.
-    pub async fn open(stores: Stores, vault: Arc<Vault>, tenants: &[TenantName]) -> Result<Arc<Self>, JobError> {
+    pub async fn open(
+        stores: Stores,
+        vault: Arc<Vault>,
+        orders: Orders,
+        tenants: &[TenantName],
+    ) -> Result<Arc<Self>, JobError> {
         let jobs = Arc::new(Self {
             stores,
             vault,
+            orders,
             index: Mutex::default(),
             claims: Claims::default(),
             wake: Notify::new(),
@@ -159,7 +168,7 @@ impl Jobs {
                 self.index().remove(key);
                 return Ok(None);
             };
-            let now = Timestamp::now();
+            let (before, now) = (case.clone(), Timestamp::now());
             let Some(turned) = turn(&mut case, now) else {
                 return Ok(None);
             };
@@ -177,7 +186,10 @@ impl Jobs {
                 requests: case.job.requests,
             };
             case.job.steps += 1;
-            let changes = self.changes(key, &mut case, &turned.next, Expect::Unchanged(revision), now, None)?;
+            let mut changes = self.changes(key, &mut case, &turned.next, Expect::Unchanged(revision), now, None)?;
+            let took = turned.took.as_ref();
+            let mut order = self.observe_turn(key, &before, &case, took, now).await;
+            changes.extend(order.iter_mut().flat_map(|order| std::mem::take(&mut order.changes)));
             let records = vec![step.record(key.call)];
             match self
                 .stores

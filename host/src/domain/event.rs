@@ -58,6 +58,13 @@ impl Vars {
         self.0.extend(other.0);
     }
 
+    /// Those that `other` does not have with the same value.
+    #[must_use]
+    pub fn without(mut self, other: &Self) -> Self {
+        self.0.retain(|index, value| other.get(*index) != Some(value.as_str()));
+        self
+    }
+
     /// In ascending order.
     pub fn iter(&self) -> impl Iterator<Item = (u8, &str)> {
         self.0.iter().map(|(index, value)| (*index, value.as_str()))

@@ -35,7 +35,7 @@ impl Gateway {
     pub(super) async fn event(self: &Arc<Self>, admitted: Admitted) -> Reply {
         let settings = &admitted.serving.settings;
         let (event, log) = (&admitted.event, &admitted.log);
-        if let Err(error) = self.jobs.link(&settings.path.tenant, event).await {
+        if let Err(error) = self.jobs.link(&settings.path, event).await {
             // The event itself does not need it, and the next one tries again.
             tracing::error!(%error, "a pending order could not be linked");
         }

@@ -10,6 +10,7 @@ use super::{JobError, Jobs};
 use crate::domain::answer::Reply;
 use crate::domain::event::{ActionKind, Event};
 use crate::domain::job::{By, Stage, Told};
+use crate::domain::name::ModulePath;
 
 impl Jobs {
     /// What the event of an open job is answered with. An outcome that is unknown is looked into at once, and waited for until
@@ -80,15 +81,15 @@ impl Jobs {
     ///
     /// # Errors
     /// When the store refuses or a job is damaged.
-    pub async fn link(&self, tenant: &crate::domain::name::TenantName, event: &Event) -> Result<(), JobError> {
+    pub async fn link(&self, path: &ModulePath, event: &Event) -> Result<(), JobError> {
         let (Some(account), Some(order_number)) = (&event.account_number, &event.order_number) else {
             return Ok(());
         };
-        let candidates = self.index().unlinked(tenant, account);
+        let candidates = self.index().unlinked(&path.tenant, account);
         let mut found = None;
         for key in candidates {
             let Some(case) = self.case(&key).await? else { continue };
-            if case.is_of(event) && found.replace(key).is_some() {
+            if case.is_of(&path.module, event) && found.replace(key).is_some() {
                 // Two orders could be meant, so neither is.
                 return Ok(());
             }

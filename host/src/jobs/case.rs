@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::JobError;
 use crate::domain::answer::Reply;
 use crate::domain::call::CallId;
-use crate::domain::event::{Document, Event};
+use crate::domain::event::{Document, Event, Vars};
 use crate::domain::job::Job;
-use crate::domain::name::TenantName;
+use crate::domain::name::{ModuleName, TenantName};
+use crate::domain::order::{Unlinked, same_order};
 use crate::domain::secret::Secret;
 use crate::domain::update::Update;
 use crate::storage::StorageError;
@@ -25,6 +26,9 @@ pub struct Matter {
     pub reply: Option<Reply>,
     /// What TeleCloud has not been told yet.
     pub news: Update,
+    /// VARs that TeleCloud has been told, as told last.
+    #[serde(default)]
+    pub known: Vars,
 }
 
 /// A job, whole.
@@ -69,19 +73,16 @@ impl Case {
         Ok(Self { job, matter })
     }
 
-    /// Whether a later event speaks of the order that this one created: it is of the same account, and the VARs that the
-    /// order was answered with, or was posted with where there were none, are the same as far as both have them, and both
-    /// have at least one.
-    pub(super) fn is_of(&self, later: &Event) -> bool {
+    /// Whether a later event speaks of the order that this one was to create.
+    pub(super) fn is_of(&self, module: &ModuleName, later: &Event) -> bool {
+        let none = Vars::default();
         let answered = match &self.matter.reply {
-            Some(Reply::Success { vars, .. }) if !vars.is_empty() => vars,
-            _ => &self.matter.event.vars,
+            Some(Reply::Success { vars, .. }) => vars,
+            _ => &none,
         };
-        let mut common = answered
-            .iter()
-            .filter_map(|(index, value)| later.vars.get(index).map(|other| other == value))
-            .peekable();
-        self.job.account_number == later.account_number && common.peek().is_some() && common.all(|same| same)
+        let account = self.job.account_number.as_deref();
+        let order = Unlinked::new(&self.job.module, account, &self.matter.event.vars, answered);
+        same_order(&order, module, later).is_ok()
     }
 
     /// Lets the documents of the event go: from here on they are not needed, and they are most of what a job weighs.

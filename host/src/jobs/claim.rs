@@ -16,7 +16,7 @@ use crate::domain::answer::Reply;
 use crate::domain::call::{CallId, Outcome};
 use crate::domain::event::Event;
 use crate::domain::handling::Handling;
-use crate::domain::job::Identity;
+use crate::domain::job::{Identity, Told};
 use crate::domain::name::ModulePath;
 use crate::journal::{CallLog, JournalError};
 use crate::storage::{Change, Expect};
@@ -203,9 +203,15 @@ impl Running {
         let mut case = state.case.clone();
         case.overdue(reply);
         let now = Timestamp::now();
-        let changes = self
+        let mut changes = self
             .jobs
             .changes(&self.key, &mut case, &Next::GoesOn, Expect::Anything, now, None)?;
+        case.job.outcome = match case.job.told {
+            Told::Pending => Outcome::Pending,
+            Told::Nothing | Told::Unknown => Outcome::Unknown,
+        };
+        let mut order = self.jobs.observe(&self.key, &case, now).await;
+        changes.extend(order.iter_mut().flat_map(|order| std::mem::take(&mut order.changes)));
         log.told(reply, changes).await.map_err(unkept)?;
         turnstile.answer(reply);
         state.case = case;
@@ -232,9 +238,14 @@ impl Running {
         case.job.requests = u32::try_from(log.exchanges().len()).unwrap_or(u32::MAX);
         case.job.outcome = outcome;
         let next = case.ended(came, reply, now).next;
-        let changes = self
+        let window = Some(self.window);
+        let mut changes = self
             .jobs
-            .changes(&self.key, &mut case, &next, Expect::Anything, now, Some(self.window))?;
+            .changes(&self.key, &mut case, &next, Expect::Anything, now, window)?;
+        // What the event is answered with is known to the job only if that goes on.
+        case.matter.reply.get_or_insert_with(|| reply.clone());
+        let mut order = self.jobs.observe(&self.key, &case, now).await;
+        changes.extend(order.iter_mut().flat_map(|order| std::mem::take(&mut order.changes)));
         log.along(changes);
         let kept = log.finish(Some(reply), case.job.outcome, detail, memory_bytes).await;
         match (&kept, &next) {

@@ -45,12 +45,15 @@ pub(super) enum Next {
 pub(super) struct Turn {
     pub(super) next: Next,
     pub(super) what: String,
+    /// What TeleCloud took, if it was told.
+    pub(super) took: Option<Update>,
 }
 
-fn turn(next: Next, what: impl Into<String>) -> Turn {
+pub(super) fn turn(next: Next, what: impl Into<String>) -> Turn {
     Turn {
         next,
         what: what.into(),
+        took: None,
     }
 }
 
@@ -95,6 +98,7 @@ impl Case {
                 state: String::new(),
                 reply: None,
                 news: Update::default(),
+                known: Vars::default(),
             },
         }
     }
@@ -108,6 +112,13 @@ impl Case {
     /// TeleCloud is answered at the deadline, and the module goes on.
     pub(super) fn overdue(&mut self, reply: &Reply) {
         self.job.told = told_by(self.job.action);
+        self.answered(reply);
+    }
+
+    fn answered(&mut self, reply: &Reply) {
+        if let Reply::Success { vars, .. } = reply {
+            self.matter.known.merge(vars.clone());
+        }
         self.matter.reply = Some(reply.clone());
     }
 
@@ -119,7 +130,7 @@ impl Case {
             (Told::Nothing, Came::Rejected(_) | Came::NothingChanged) => turn(Next::Ends(None), "nothing was changed"),
             (Told::Nothing, came) => {
                 // TeleCloud hears of it in this very reply.
-                self.matter.reply = Some(reply.clone());
+                self.answered(reply);
                 self.job.told = match reply {
                     Reply::Success { pending: true, .. } => Told::Pending,
                     _ => Told::Unknown,

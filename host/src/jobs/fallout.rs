@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::case::Case;
-use super::course::{Next, Turn};
+use super::course::{Next, Turn, turn};
 use super::index::JobKey;
 use super::{JobError, Jobs};
 use crate::domain::answer::Reply;
@@ -93,12 +93,7 @@ fn may_run_again(standing: Stage) -> bool {
 impl Action {
     /// What it does to a job, or why not.
     fn apply(&self, case: &mut Case, now: jiff::Timestamp) -> Result<Turn, Refused> {
-        let going_on = |what: &str| {
-            Ok(Turn {
-                next: Next::GoesOn,
-                what: what.to_owned(),
-            })
-        };
+        let going_on = |what: &str| Ok(turn(Next::GoesOn, what));
         if case.job.stage == Stage::Running {
             return Err(Refused::Running);
         }
@@ -153,10 +148,7 @@ impl Action {
             }
             Self::Done {} => {
                 case.job.outcome = Outcome::Done;
-                Ok(Turn {
-                    next: Next::Ends(None),
-                    what: "closed by hand".to_owned(),
-                })
+                Ok(turn(Next::Ends(None), "closed by hand"))
             }
         }
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::backoff;
 use super::case::Case;
-use super::course::{Next, Turn, later};
+use super::course::{Next, Turn, later, turn};
 use crate::domain::answer::Reply;
 use crate::domain::handling::Handling;
 use crate::domain::job::{Reason, Stage, Unsent};
@@ -22,8 +22,12 @@ pub(super) enum Heard {
 }
 
 impl Case {
-    /// Adds to the news. What is not taken yet and what comes now are told in one.
-    pub(super) fn tell(&mut self, update: Update, now: Timestamp) {
+    /// Adds to the news. What is not taken yet and what comes now are told in one. VARs alone are news only if they say
+    /// something else than TeleCloud was told last: a module cannot know what that was.
+    pub(super) fn tell(&mut self, mut update: Update, now: Timestamp) {
+        if update.status.is_none() && self.job.unsent.is_none() {
+            update.vars = update.vars.without(&self.matter.known);
+        }
         if update.is_empty() {
             return;
         }
@@ -38,25 +42,12 @@ impl Case {
 
     /// TeleCloud was told `sent`, with this result.
     pub(super) fn heard(&mut self, sent: &Update, heard: Heard, handling: &Handling, now: Timestamp) -> Turn {
-        let going_on = |what: &str| Turn {
-            next: Next::GoesOn,
-            what: what.to_owned(),
-        };
+        let going_on = |what: &str| turn(Next::GoesOn, what);
         match heard {
             Heard::Accepted => {
-                if self.matter.news != *sent {
-                    // There is more by now. To say the same again with it does no harm.
-                    return going_on("TeleCloud was told, and there is more to tell");
-                }
-                self.matter.news = Update::default();
-                self.job.unsent = None;
-                match self.job.standing() {
-                    Stage::Telling => Turn {
-                        next: Next::Ends(self.matter.reply.clone().filter(is_success)),
-                        what: "TeleCloud was told".to_owned(),
-                    },
-                    _ => going_on("TeleCloud was told what is new"),
-                }
+                let mut turn = self.accepted(sent);
+                turn.took = Some(sent.clone());
+                turn
             }
             Heard::NoAccess => self.fall_out(Reason::NoTelecloud, now),
             Heard::Failed => {
@@ -71,6 +62,23 @@ impl Case {
                 }
                 going_on("TeleCloud could not be told; it is tried again")
             }
+        }
+    }
+
+    fn accepted(&mut self, sent: &Update) -> Turn {
+        self.matter.known.merge(sent.vars.clone());
+        if self.matter.news != *sent {
+            // There is more by now. To say the same again with it does no harm.
+            return turn(Next::GoesOn, "TeleCloud was told, and there is more to tell");
+        }
+        self.matter.news = Update::default();
+        self.job.unsent = None;
+        match self.job.standing() {
+            Stage::Telling => turn(
+                Next::Ends(self.matter.reply.clone().filter(is_success)),
+                "TeleCloud was told",
+            ),
+            _ => turn(Next::GoesOn, "TeleCloud was told what is new"),
         }
     }
 
@@ -95,10 +103,7 @@ impl Case {
             self.job.stage = was;
             self.job.fallout = None;
         }
-        Turn {
-            next: Next::GoesOn,
-            what: "the order's number is known now".to_owned(),
-        }
+        turn(Next::GoesOn, "the order's number is known now")
     }
 }
 

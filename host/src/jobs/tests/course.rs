@@ -21,7 +21,7 @@ fn success(of: &[(u8, &str)]) -> Reply {
 
 fn pending(state: &str) -> Pending {
     Pending {
-        vars: vars(&[(13, "A-1")]),
+        vars: vars(&[(13, "A-1001")]),
         state: state.into(),
         check_after: None,
     }
@@ -45,7 +45,7 @@ fn waiting() -> Case {
     let mut case = begun(&create());
     let reply = Reply::Success {
         pending: true,
-        vars: vars(&[(13, "A-1")]),
+        vars: vars(&[(13, "A-1001")]),
     };
     case.ended(Came::Pending(pending("A-1")), &reply, second(0));
     case
@@ -85,7 +85,7 @@ fn what_ends_after_its_deadline_is_told_by_an_update_and_never_failed_without_a_
         (
             Came::Pending(pending("A-1")),
             Stage::Pending,
-            Update::vars(vars(&[(13, "A-1")])),
+            Update::vars(vars(&[(13, "A-1001")])),
         ),
     ];
     for (came, stage, news) in table {
@@ -261,6 +261,34 @@ fn news_that_came_while_telling_is_told_next() {
 }
 
 #[test]
+fn what_telecloud_was_told_already_is_no_news() {
+    let handling = Handling::default();
+    let mut case = waiting();
+    let say = |case: &mut Case, value, at| {
+        let waiting = Progress::Waiting {
+            vars: vars(&[(13, "A-1001"), (15, value)]),
+            state: "A-1".into(),
+            check_after: None,
+        };
+        case.progress(Ok(waiting), &handling, second(at));
+        case.matter.news.clone()
+    };
+    let news = say(&mut case, "IN REVIEW", 60);
+    assert_eq!(
+        news,
+        Update::vars(vars(&[(15, "IN REVIEW")])),
+        "VAR13 was in the answer"
+    );
+    case.heard(&news, Heard::Accepted, &handling, second(61));
+    assert_eq!(say(&mut case, "IN REVIEW", 120), Update::default());
+    assert!(case.job.unsent.is_none());
+    assert_eq!(
+        say(&mut case, "SUBMITTED", 180),
+        Update::vars(vars(&[(15, "SUBMITTED")]))
+    );
+}
+
+#[test]
 fn a_failure_that_telecloud_was_told_of_is_not_given_as_an_answer_again() {
     let handling = Handling::default();
     let mut case = waiting();
@@ -314,11 +342,11 @@ fn a_later_event_speaks_of_the_same_order_when_what_it_was_answered_with_is_the_
     let rows = [
         (
             "the answered VAR",
-            later("9105012", &[(13, "A-1"), (2, "another SIM by now")]),
+            later("9105012", &[(13, "A-1001"), (2, "another SIM by now")]),
             true,
         ),
-        ("another account", later("9105013", &[(13, "A-1")]), false),
-        ("another order's VAR", later("9105012", &[(13, "A-2")]), false),
+        ("another account", later("9105013", &[(13, "A-1001")]), false),
+        ("another order's VAR", later("9105012", &[(13, "A-2002")]), false),
         (
             "nothing in common",
             later("9105012", &[(2, "8901260000000000014")]),
@@ -327,6 +355,6 @@ fn a_later_event_speaks_of_the_same_order_when_what_it_was_answered_with_is_the_
         ("no VARs", later("9105012", &[]), false),
     ];
     for (name, event, same) in rows {
-        assert_eq!(case.is_of(&event), same, "{name}");
+        assert_eq!(case.is_of(&module(), &event), same, "{name}");
     }
 }

@@ -26,6 +26,7 @@ use crate::domain::name::{ModulePath, TenantName};
 use crate::domain::progress::Finding;
 use crate::domain::update::NewStatus;
 use crate::journal::{CallLog, Journal, NewCall};
+use crate::orders::Orders;
 use crate::storage::memory::Memory;
 use crate::storage::{Durability, Stores};
 use crate::vault::Vault;
@@ -113,7 +114,8 @@ impl World {
 
     async fn open(&self) -> Arc<Jobs> {
         let vault = Arc::new(Vault::new(&[7; 32]));
-        let jobs = Jobs::open(self.stores.clone(), vault, &[path().tenant]).await;
+        let orders = Orders::new(Arc::clone(&self.stores.documents), Arc::clone(&vault));
+        let jobs = Jobs::open(self.stores.clone(), vault, orders, &[path().tenant]).await;
         jobs.expect("what was written can be read")
     }
 
