@@ -10,6 +10,7 @@ mod backoff;
 mod case;
 mod claim;
 mod course;
+mod due;
 mod fallout;
 mod identity;
 mod index;

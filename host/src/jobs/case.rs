@@ -73,15 +73,11 @@ impl Case {
         Ok(Self { job, matter })
     }
 
-    /// Whether a later event speaks of the order that this one was to create.
+    /// Whether a later event speaks of the order that this one was to create. What TeleCloud has not been told yet, a later
+    /// event cannot have.
     pub(super) fn is_of(&self, module: &ModuleName, later: &Event) -> bool {
-        let none = Vars::default();
-        let answered = match &self.matter.reply {
-            Some(Reply::Success { vars, .. }) => vars,
-            _ => &none,
-        };
-        let account = self.job.account_number.as_deref();
-        let order = Unlinked::new(&self.job.module, account, &self.matter.event.vars, answered);
+        let Matter { event, known, .. } = &self.matter;
+        let order = Unlinked::new(&self.job.module, self.job.account_number.as_deref(), &event.vars, known);
         same_order(&order, module, later).is_ok()
     }
 

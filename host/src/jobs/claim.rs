@@ -213,7 +213,11 @@ impl Running {
         let mut order = self.jobs.observe(&self.key, &case, now).await;
         changes.extend(order.iter_mut().flat_map(|order| std::mem::take(&mut order.changes)));
         log.told(reply, changes).await.map_err(unkept)?;
-        turnstile.answer(reply);
+        // Whoever waits for an order hears the same as the first. For anything else there is time until a deadline of their
+        // own, and by then it may be over.
+        if case.job.told == Told::Pending {
+            turnstile.answer(reply);
+        }
         state.case = case;
         Ok(true)
     }
@@ -255,7 +259,10 @@ impl Running {
             // Part of it may be kept.
             (Err(_), _) => self.jobs.watch(&self.key, &state.case),
         }
-        if let Some(turnstile) = state.turnstile.take() {
+        if let Some(turnstile) = state.turnstile.take()
+            && state.case.job.told == Told::Nothing
+        {
+            // After an answer at the deadline, whoever still waits claims the event anew, and finds what is kept.
             turnstile.answer(reply);
         }
         state.case = case;

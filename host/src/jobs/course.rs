@@ -362,9 +362,15 @@ impl Case {
     }
 
     fn tell_success(&mut self, vars: Vars, now: Timestamp) -> Turn {
+        // The same event posted again is told all that there is to save on the order, and not what came last only.
+        let mut all = match self.matter.reply.take() {
+            Some(Reply::Success { vars, .. }) => vars,
+            _ => Vars::default(),
+        };
+        all.merge(vars.clone());
         self.matter.reply = Some(Reply::Success {
             pending: false,
-            vars: vars.clone(),
+            vars: all,
         });
         self.tell(Update::active(vars), now);
         self.telling(Outcome::Done, now);

@@ -18,11 +18,12 @@ use ulid::Ulid;
 
 use super::answered::Answered;
 use super::case::Case;
+use super::due::Due;
 use super::index::JobKey;
 use super::{JobError, Jobs};
 use crate::domain::call::{CallId, Outcome};
 use crate::domain::event::Document;
-use crate::domain::job::{By, Reason, Stage};
+use crate::domain::job::{By, Reason};
 use crate::domain::name::TenantName;
 use crate::journal::CallLog;
 use crate::registry::{Serving, Table};
@@ -120,18 +121,15 @@ impl Worker {
         let Some(serving) = self.modules.serving(key.tenant.as_str(), case.job.module.as_str()) else {
             return self.no_module(key).await;
         };
-        if case.job.unsent.as_ref().is_some_and(|unsent| unsent.due <= now) {
-            return self.tell(key, &serving, case).await;
+        match Due::of(&case.job, now) {
+            Due::News => self.tell(key, &serving, case).await,
+            Due::Settling => self.settle(key, &case).await,
+            Due::Question => self.ask(key, &serving, case).await,
+            Due::Nothing => {
+                self.jobs.index().put(key, &case.job, case.job.next_due());
+                Ok(())
+            }
         }
-        if case.job.stage == Stage::Running {
-            return self.settle(key, &case).await;
-        }
-        if case.job.due > now {
-            // Somebody else has been at it, or the clock was set.
-            self.jobs.index().put(key, &case.job, case.job.next_due());
-            return Ok(());
-        }
-        self.ask(key, &serving, case).await
     }
 
     /// A job whose end could not be written, unless its module is still at it.
@@ -158,10 +156,14 @@ impl Worker {
         self.look_later(key).await
     }
 
-    /// Looks again much later at a job that a person has been told of already.
+    /// Looks again much later at a job that a person has been told of already. News that are to be tried again have a time of
+    /// their own.
     async fn look_later(&self, key: &JobKey) -> Result<(), JobError> {
         if let Some(case) = self.jobs.case(key).await? {
-            let due = super::course::later(jiff::Timestamp::now(), super::backoff::IN_FALLOUT_S);
+            let now = jiff::Timestamp::now();
+            let later = super::course::later(now, super::backoff::IN_FALLOUT_S);
+            let news = case.job.unsent.as_ref().map(|unsent| unsent.due);
+            let due = news.filter(|due| *due > now).map_or(later, |due| due.min(later));
             self.jobs.index().put(key, &case.job, Some(due));
         }
         Ok(())
