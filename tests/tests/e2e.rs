@@ -13,6 +13,7 @@ mod e2e {
     mod front;
     mod hangup;
     mod hostile;
+    mod jobs;
     mod lifecycle;
     mod masking;
     mod power;
