@@ -13,6 +13,7 @@ pub mod module;
 pub mod name;
 pub mod order;
 pub mod progress;
+pub mod schedule;
 pub mod secret;
 pub mod subscriber;
 pub mod telecloud;
