@@ -142,8 +142,9 @@ enum Kind {
 }
 
 impl Reading {
-    /// Of a plan's allowance, which starts again with each cycle. `total` is what was used since the cycle began, in units
-    /// of the component `component_id`: a decimal number such as 12 or 0.75.
+    /// Of a plan's allowance, which starts again with each cycle. `total` is what was used since the cycle began: a
+    /// decimal number such as 12 or 0.75, in the carrier's own unit. The gateway's settings for the component
+    /// `component_id` make TeleCloud's units of it.
     pub fn recurring(order_number: impl Into<String>, component_id: impl Into<String>, total: impl Display) -> Self {
         Self::new(Kind::Recurring, order_number.into(), component_id.into(), &total)
     }

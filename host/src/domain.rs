@@ -3,12 +3,15 @@
 //! Nothing here does IO, waits, or knows of axum, wasmtime or sled.
 
 pub mod answer;
+pub mod audit;
+pub mod batch;
 pub mod call;
 pub mod event;
 pub mod grant;
 pub mod handling;
 pub mod job;
 pub mod limits;
+pub mod metering;
 pub mod module;
 pub mod name;
 pub mod order;

@@ -103,6 +103,10 @@ pub struct OrderRecord {
     /// The call of its Order/Create, if that passed through.
     #[schema(value_type = Option<String>)]
     pub created_by: Option<CallId>,
+    /// When the latest Order/Replenish was done that passed through: its totals count from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub replenished: Option<Timestamp>,
     /// When it was first heard of.
     #[schema(value_type = String, format = DateTime)]
     pub first_seen: Timestamp,

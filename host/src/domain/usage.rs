@@ -39,7 +39,7 @@ pub struct Reading {
     pub kind: UsageKind,
     /// The plan component at TeleCloud that the total belongs to.
     pub component_id: String,
-    /// Used since the cycle began, in units of the component.
+    /// Used since the cycle began, in the carrier's own unit.
     pub total: Amount,
     /// Saved on the order along with it.
     pub vars: Vars,
@@ -54,8 +54,8 @@ pub struct UsagePage {
     pub next: Option<String>,
 }
 
-/// A decimal number that is not negative, exact to nine digits after the point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// A decimal number that is not negative, exact to nine digits after the point. Zero by default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Amount {
     billionths: u128,
@@ -69,6 +69,9 @@ const FRACTION_DIGITS: usize = 9;
 
 const BILLION: u128 = 1_000_000_000;
 
+/// The largest amount: all of its 20 and 9 digits are nines.
+const BILLIONTHS_MAX: u128 = 10_u128.pow(20 + 9) - 1;
+
 /// A text that is no amount.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a decimal number such as 12 or 0.75, with at most {WHOLE_DIGITS_MAX} digits before the point")]
@@ -79,6 +82,21 @@ impl Amount {
     #[must_use]
     pub fn billionths(self) -> u128 {
         self.billionths
+    }
+
+    /// So many units of 0.000000001, or the largest amount that can be written if they are more.
+    #[must_use]
+    pub fn from_billionths(billionths: u128) -> Self {
+        Self {
+            billionths: billionths.min(BILLIONTHS_MAX),
+        }
+    }
+
+    /// What is left when `other` is taken away; `None` when it is more.
+    #[must_use]
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        let billionths = self.billionths.checked_sub(other.billionths)?;
+        Some(Self { billionths })
     }
 }
 
@@ -157,6 +175,17 @@ mod tests {
         assert!(amount("0.30000000000000004") >= amount("0.3"));
         assert_eq!(amount("2.50"), amount("2.5"));
         assert_eq!(amount("2.5").billionths(), 2_500_000_000);
+    }
+
+    #[test]
+    fn an_amount_that_was_computed_can_be_read_again() {
+        for billionths in [0, 1, BILLION, BILLIONTHS_MAX, BILLIONTHS_MAX + 1, u128::MAX] {
+            let amount = Amount::from_billionths(billionths);
+            assert_eq!(amount.to_string().parse(), Ok(amount));
+        }
+        let amount = |text: &str| text.parse::<Amount>().expect(text);
+        assert_eq!(amount("10").checked_sub(amount("0.25")), Some(amount("9.75")));
+        assert_eq!(amount("1").checked_sub(amount("1.1")), None);
     }
 
     #[test]

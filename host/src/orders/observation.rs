@@ -128,6 +128,9 @@ impl Observation<'_> {
         set(&mut record.parent_order_number, event.parent_order_number.as_deref());
         set(&mut record.carrier_product_id, event.carrier_product_id.as_deref());
         set(&mut record.product_id, event.document.text("Product.product_id"));
+        if event.action == Action::Replenish {
+            record.replenished = record.replenished.max(Some(self.at));
+        }
         self.state(&mut record, state);
         let mut vars = event.vars.clone();
         vars.merge(answered.clone());
@@ -171,6 +174,7 @@ impl Observation<'_> {
             vars_by: self.call,
             answered: BTreeSet::new(),
             created_by: None,
+            replenished: None,
             first_seen: self.at,
             last_change: self.at,
             last_call: self.call,
@@ -231,6 +235,7 @@ pub(super) fn joined(unlinked: OrderRecord, order_number: &str, numbered: Option
     record.vars.merge(newer.vars);
     record.vars_by = record.vars_by.max(newer.vars_by);
     record.created_by = record.created_by.or(newer.created_by);
+    record.replenished = record.replenished.max(newer.replenished);
     record.first_seen = record.first_seen.min(newer.first_seen);
     record.last_change = record.last_change.max(newer.last_change);
     if record.last_call <= newer.last_call {

@@ -91,6 +91,22 @@ fn order(state: OrderState) -> OrderRecord {
 }
 
 #[test]
+fn an_order_remembers_when_it_was_last_replenished() {
+    let replenish = event(Replenish, Some("4711"), &[]);
+    let before = order(Active);
+    assert_eq!(before.replenished, None);
+    let after = record(see(Some(before.clone()), 3, &replenish, Done, &[]));
+    assert_eq!(after.replenished, Some(at(3)));
+    // What is learned of an older one does not undo it, and what was not done counts for nothing.
+    let older = record(see(Some(after.clone()), 2, &replenish, Done, &[]));
+    assert_eq!(older.replenished, Some(at(3)));
+    let failed = record(see(Some(before), 3, &replenish, Rejected, &[]));
+    assert_eq!(failed.replenished, None);
+    let joined = joined(after, "4712", None);
+    assert_eq!(joined.replenished, Some(at(3)));
+}
+
+#[test]
 #[rustfmt::skip]
 fn a_done_event_says_the_state_and_what_is_not_done_leaves_it() {
     let suspend = || status(ServiceStatus::Suspended);
