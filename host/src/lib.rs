@@ -26,6 +26,8 @@ pub mod jobs;
 
 pub mod registration;
 
+pub mod batches;
+
 pub mod gateway;
 
 pub mod api;

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod admin_token;
+mod batches;
 mod callback;
 pub mod engine;
 pub mod error;
@@ -91,6 +92,11 @@ impl Registry {
         let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
         self.live.replace(&state.tenant.name, state.settings());
         tenants.insert(state.tenant.name.clone(), Arc::new(state));
+    }
+
+    fn states(&self) -> Vec<Arc<TenantState>> {
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        tenants.values().map(Arc::clone).collect()
     }
 
     fn state(&self, tenant: &TenantName) -> Result<Arc<TenantState>, RegistryError> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Areas in reading order, and which others each may use.
-const AREAS: [(&str, &str); 19] = [
+const AREAS: [(&str, &str); 20] = [
     ("domain", ""),
     ("vault", "domain"),
     ("storage", "domain"),
@@ -25,20 +25,24 @@ const AREAS: [(&str, &str); 19] = [
         "domain storage telecloud egress journal registry runner",
     ),
     (
+        "batches",
+        "domain vault storage telecloud sandbox journal registry runner orders",
+    ),
+    (
         "gateway",
         "domain vault telecloud egress sandbox journal registry runner jobs",
     ),
     (
         "api",
-        "domain storage egress sandbox journal registry orders jobs registration",
+        "domain storage egress sandbox journal registry orders jobs registration batches",
     ),
     ("public", "domain telecloud gateway"),
     ("server", ""),
     ("config", "domain telecloud sandbox gateway public server"),
-    ("cli", "domain journal jobs api"),
+    ("cli", "domain journal jobs batches api"),
     (
         "app",
-        "domain vault storage egress sandbox journal registry runner orders jobs registration gateway api public server config",
+        "domain vault storage egress sandbox journal registry runner orders jobs registration batches gateway api public server config",
     ),
 ];
 

@@ -10,6 +10,7 @@ use ulid::Ulid;
 
 use super::Api;
 use super::problem::{Code, Problem};
+use crate::domain::batch::RunId;
 use crate::domain::call::CallId;
 use crate::domain::name::{ModuleName, ModulePath, SecretName, TenantName};
 use crate::domain::order::OrderId;
@@ -205,6 +206,24 @@ impl FromRequestParts<Api> for JobPath {
             Err(_) => Err(no_such_job(&id)),
         }
     }
+}
+
+/// The id of a run in the path.
+pub(super) struct RunPath(pub(super) RunId);
+
+impl FromRequestParts<Api> for RunPath {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+        let id = part(parts, "id").await?;
+        id.parse().map(Self).map_err(|_| no_such_run(&id))
+    }
+}
+
+pub(super) fn no_such_run(id: &str) -> Problem {
+    let id: String = id.chars().take(80).collect();
+    Code::RunNotFound.because(format!(
+        "The module has no run {id:?} any more. GET its runs lists those that are kept."
+    ))
 }
 
 pub(super) fn no_such_order(id: &str) -> Problem {

@@ -5,6 +5,8 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::access::no_such_run;
+use crate::batches::BatchError;
 use crate::domain::name::InvalidName;
 use crate::domain::telecloud::InvalidUrlTemplate;
 use crate::jobs::{JobError, Refused};
@@ -64,6 +66,8 @@ pub enum Code {
     OrderNotFound,
     /// There is no open job for this call.
     JobNotFound,
+    /// There is no such run.
+    RunNotFound,
     /// The route has other methods.
     MethodNotAllowed,
     /// A part of the URL is not a name.
@@ -82,6 +86,8 @@ pub enum Code {
     Conflict,
     /// What a person wants to do about a job is not safe now.
     ActionRefused,
+    /// Something else has to end first.
+    NotYet,
     /// A grant cannot be understood.
     InvalidGrant,
     /// The component cannot be a module.
@@ -117,6 +123,7 @@ impl Code {
             Self::CallNotFound => ("call-not-found", StatusCode::NOT_FOUND, "No such call"),
             Self::OrderNotFound => ("order-not-found", StatusCode::NOT_FOUND, "No such order"),
             Self::JobNotFound => ("job-not-found", StatusCode::NOT_FOUND, "No such job"),
+            Self::RunNotFound => ("run-not-found", StatusCode::NOT_FOUND, "No such run"),
             Self::MethodNotAllowed => (
                 "method-not-allowed",
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -138,6 +145,7 @@ impl Code {
             Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::Conflict => ("conflict", StatusCode::CONFLICT, "It is there already"),
             Self::ActionRefused => ("action-refused", StatusCode::CONFLICT, "Not done"),
+            Self::NotYet => ("not-yet", StatusCode::CONFLICT, "Something else has to end first"),
             Self::InvalidGrant => (
                 "invalid-grant",
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -257,6 +265,22 @@ impl From<Refused> for Problem {
     }
 }
 
+impl From<BatchError> for Problem {
+    fn from(error: BatchError) -> Self {
+        let text = error.to_string();
+        match error {
+            BatchError::Registry(error) => error.into(),
+            BatchError::Storage(error) => error.into(),
+            BatchError::NoSuchRun(id) => no_such_run(&id.to_string()),
+            BatchError::UnderWay(_) | BatchError::NotDone(_) => Code::NotYet.because(format!("{text}.")),
+            BatchError::NoSuchOrder(_) => Code::OrderNotFound.because(format!("{text}.")),
+            BatchError::OtherKind(..) | BatchError::NoRepair(_) | BatchError::NoSuchComponent(_) => {
+                Code::InvalidField.because(format!("{text}."))
+            }
+        }
+    }
+}
+
 impl From<RegistryError> for Problem {
     fn from(error: RegistryError) -> Self {
         let text = error.to_string();
@@ -285,7 +309,9 @@ impl From<RegistryError> for Problem {
                 "{text}. Set it with PUT on /v1/tenants/{tenant}/telecloud, or with patchbay telecloud set {tenant}."
             )),
             RegistryError::KeyIsThere { .. } => Code::Conflict.because(format!("{text}.")),
-            RegistryError::Invalid { .. } | RegistryError::Limit(_) => Code::InvalidField.because(format!("{text}.")),
+            RegistryError::Invalid { .. } | RegistryError::Limit(_) | RegistryError::Batch(_) => {
+                Code::InvalidField.because(format!("{text}."))
+            }
             RegistryError::Grant(_) => Code::InvalidGrant.because(format!("{text}. The grants are as they were.")),
             RegistryError::PrivateNetwork { .. } => Code::Forbidden.because(format!("{text}.")),
             RegistryError::ScopeNotHeld(_) => Code::Forbidden.because(format!("{text}.")),

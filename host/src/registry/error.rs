@@ -1,6 +1,7 @@
 //! Why the registry did not do as asked.
 
 use super::engine::EngineError;
+use crate::domain::batch::InvalidBatch;
 use crate::domain::limits::InvalidLimit;
 use crate::domain::name::{ModulePath, SecretName, TenantName};
 use crate::domain::tenant::Scope;
@@ -61,6 +62,9 @@ pub enum RegistryError {
     /// A limit that is out of range.
     #[error(transparent)]
     Limit(#[from] InvalidLimit),
+    /// A setting of scheduled work that cannot be taken.
+    #[error(transparent)]
+    Batch(#[from] InvalidBatch),
     /// A grant that cannot be understood.
     #[error(transparent)]
     Grant(#[from] InvalidGrant),

@@ -12,6 +12,7 @@ use super::error::RegistryError;
 use super::state::{ModuleState, TenantState, known};
 use super::table::{EngineAndTable, Table};
 use super::{Registry, callback, paths};
+use crate::domain::batch::BatchSettings;
 use crate::domain::grant::Grant;
 use crate::domain::module::Module;
 use crate::domain::name::{ConfigKey, ModuleName, ModulePath, SecretName, TenantName};
@@ -35,6 +36,7 @@ struct ModuleDocuments {
     module: Option<(String, Bytes)>,
     config: Option<(String, Bytes)>,
     grants: Option<(String, Bytes)>,
+    batches: Option<(String, Bytes)>,
     secrets: BTreeMap<String, Bytes>,
     versions: Vec<(String, Bytes)>,
 }
@@ -116,6 +118,12 @@ impl Registry {
             tracing::error!(module = %path, %error, "stored grants are not valid any more; the module reaches nothing");
             Policy::default()
         });
+        let batches = documents.batches.map(|(key, value)| paths::decode(&key, &value));
+        let batches: BatchSettings = batches.transpose().unwrap_or_else(|error| {
+            // The machine may know fewer time zones than the one before. What is not scheduled can be run by hand.
+            tracing::error!(module = %path, %error, "stored schedules cannot be read any more; nothing is scheduled");
+            None
+        }).unwrap_or_default();
         let mut secrets = BTreeMap::new();
         for (name, sealed) in documents.secrets {
             let name = parse(&folder, SecretName::parse(&name))?;
@@ -132,6 +140,7 @@ impl Registry {
             known: known(&secrets, &callback),
             callback,
             secrets: Arc::new(secrets),
+            batches: Arc::new(batches),
             versions: read_all(&documents.versions)?,
         })
     }
@@ -179,6 +188,7 @@ fn sort(documents: Vec<(String, crate::storage::Stored)>) -> BTreeMap<String, Do
                     ["module"] => module.module = Some(document),
                     ["config"] => module.config = Some(document),
                     ["grants"] => module.grants = Some(document),
+                    ["batches"] => module.batches = Some(document),
                     ["secrets", name, "sealed"] => drop(module.secrets.insert(name.to_owned(), document.1)),
                     ["versions", _] => module.versions.push(document),
                     _ => tracing::warn!(key, "a document that this version does not know"),

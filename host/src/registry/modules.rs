@@ -140,6 +140,7 @@ impl Registry {
             secrets: Arc::default(),
             known: known(&BTreeMap::new(), &callback),
             callback,
+            batches: Arc::default(),
             versions: Vec::new(),
         }
     }

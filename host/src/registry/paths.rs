@@ -69,6 +69,10 @@ pub(super) fn grants(path: &ModulePath) -> String {
     module_folder(path) + "grants"
 }
 
+pub(super) fn batches(path: &ModulePath) -> String {
+    module_folder(path) + "batches"
+}
+
 /// A secret has a folder to itself, because one secret's name may be the start of another's.
 pub(super) fn secret_folder(path: &ModulePath, name: &SecretName) -> String {
     format!("{}secrets/{name}/", module_folder(path))

@@ -195,7 +195,7 @@ fn too_much(field: &str, most: &str, given: usize) -> RegistryError {
     }
 }
 
-fn bounded(field: &str, document: Bytes) -> Result<Bytes, RegistryError> {
+pub(super) fn bounded(field: &str, document: Bytes) -> Result<Bytes, RegistryError> {
     if document.len() > DOCUMENT_BYTES_MAX {
         return Err(too_much(
             field,

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use super::error::RegistryError;
 use super::table::{Keys, Settings};
 use super::telecloud::Telecloud;
+use crate::domain::batch::BatchSettings;
 use crate::domain::grant::Grant;
 use crate::domain::module::{Module, Version};
 use crate::domain::name::{ModuleName, ModulePath, SecretName};
@@ -51,6 +52,7 @@ pub(super) struct ModuleState {
     pub(super) callback: Secret,
     /// All of these, prepared.
     pub(super) known: Arc<Known>,
+    pub(super) batches: Arc<BatchSettings>,
     /// By number.
     pub(super) versions: Vec<Version>,
 }

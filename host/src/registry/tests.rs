@@ -15,6 +15,7 @@ use super::fake::FakeEngine;
 use super::modules::ModuleSettings;
 use super::versions::Which;
 use super::*;
+use crate::domain::batch::BatchSettings;
 use crate::domain::grant::Grant;
 use crate::domain::handling::Handling;
 use crate::domain::limits::Limits;
@@ -244,6 +245,9 @@ async fn everything_is_there_again_after_a_restart() {
         .add_key(&module.tenant, "reseller".to_owned(), &key)
         .await
         .expect("added");
+    let batches = serde_json::json!({ "schedules": { "audit": { "cron": "0 5 * * 1" } } });
+    let batches: BatchSettings = serde_json::from_value(batches).expect("settings");
+    registry.put_batches(&module, batches.clone()).await.expect("written");
     setup.upload("good one").await;
     registry.activate(&module, Which::Number(1)).await.expect("active");
 
@@ -270,6 +274,24 @@ async fn everything_is_there_again_after_a_restart() {
         *again.registry.grants(&module).expect("grants"),
         [grant("carrier", true)]
     );
+    assert_eq!(again.registry.scheduled(), [(module, Arc::new(batches))]);
+}
+
+#[tokio::test]
+async fn schedules_that_cannot_be_read_any_more_do_not_keep_the_gateway_from_starting() {
+    let setup = with_module().await;
+    let module = path("acme/sim");
+    // As a gateway on a machine that knows more time zones would have left it.
+    let stored = r#"{"schedules": {"usage": {"cron": "30 4 * * *", "time_zone": "Mars/Olympus"}}}"#;
+    let key = "tenants/acme/modules/sim/batches";
+    let put = setup.stores.documents.put(key, stored.into(), Expect::Anything);
+    put.await.expect("written");
+    let again = start(setup.stores).await;
+    assert_eq!(
+        *again.registry.batches(&module).expect("a module"),
+        BatchSettings::default()
+    );
+    assert_eq!(again.registry.scheduled(), []);
 }
 
 #[tokio::test]
