@@ -16,6 +16,8 @@ mod openapi;
 mod orders;
 mod problem;
 mod registration;
+mod runs;
+mod schedules;
 mod secrets;
 mod telecloud;
 mod tenants;
@@ -34,6 +36,7 @@ use tracing::Instrument;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
+use crate::batches::Batches;
 use crate::jobs::Jobs;
 pub use crate::jobs::{Action, JobView};
 use crate::journal::Journal;
@@ -49,6 +52,7 @@ pub use self::keys::{Key, NewKey};
 pub use self::modules::ModuleSettings;
 pub use self::orders::{OrderListing, OrderQuery};
 pub use self::problem::{Code, PROBLEM_JSON, Problem};
+pub use self::runs::{NewRun, RepairOrder, ResultListing, ResultQuery, RunQuery, Settlement};
 pub use self::secrets::{SecretInfo, SecretValue};
 pub use self::telecloud::NewTelecloud;
 pub use self::tenants::TenantSettings;
@@ -74,6 +78,8 @@ pub struct Api {
     pub orders: Orders,
     /// Registers modules at TeleCloud.
     pub registrar: Arc<Registrar>,
+    /// Usage and audits.
+    pub batches: Arc<Batches>,
 }
 
 /// The routes under `/v1`, for the admin listener. Components of up to `upload_bytes` bytes are taken.
@@ -104,6 +110,13 @@ fn table(upload_bytes: usize) -> OpenApiRouter<Api> {
         .routes(at("/v1/tenants/{tenant}/modules/{module}", routes!(modules::get, modules::put, modules::delete)))
         .routes(at("/v1/tenants/{tenant}/modules/{module}/config", routes!(config::get, config::put)))
         .routes(at("/v1/tenants/{tenant}/modules/{module}/grants", routes!(grants::get, grants::put)))
+        .routes(at("/v1/tenants/{tenant}/modules/{module}/schedules", routes!(schedules::get, schedules::put)))
+        .routes(at("/v1/tenants/{tenant}/modules/{module}/runs", routes!(runs::list, runs::start)))
+        .routes(at("/v1/tenants/{tenant}/modules/{module}/runs/{id}", routes!(runs::get)))
+        .routes(at("/v1/tenants/{tenant}/modules/{module}/runs/{id}/results", routes!(runs::results)))
+        .routes(at("/v1/tenants/{tenant}/modules/{module}/runs/{id}/report", routes!(runs::report)))
+        .routes(at("/v1/tenants/{tenant}/modules/{module}/runs/{id}/repairs", routes!(runs::repair)))
+        .routes(at("/v1/tenants/{tenant}/modules/{module}/settlements", routes!(runs::settle)))
         .routes(at("/v1/tenants/{tenant}/modules/{module}/secrets", routes!(secrets::list)))
         .routes(at("/v1/tenants/{tenant}/modules/{module}/secrets/{name}", routes!(secrets::put, secrets::delete)))
         .routes(at("/v1/tenants/{tenant}/modules/{module}/versions", routes!(versions::list, versions::upload).layer(large)))

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, Api};
+use crate::batches::{self, Batches};
 use crate::config::Config;
 use crate::egress::{self, Door};
 use crate::gateway::Gateway;
@@ -39,6 +40,7 @@ pub struct App {
     gateway: Arc<Gateway>,
     jobs_stop: CancellationToken,
     jobs_end: JoinHandle<()>,
+    batches_end: JoinHandle<()>,
     drain: Duration,
 }
 
@@ -100,9 +102,19 @@ impl App {
         let registrar = Registrar::new(Arc::clone(&registry), journal.clone(), Arc::clone(&door));
         let runner = Arc::new(Runner::new(journal.clone(), sandbox, door));
         let tenants: Vec<_> = registry.tenants().into_iter().map(|tenant| tenant.name).collect();
+        let documents = Arc::clone(&stores.documents);
         let jobs = Jobs::open(stores, Arc::clone(&vault), orders.clone(), &tenants).await;
         let jobs = jobs.map_err(failed("data_dir"))?;
         tracing::info!(open = jobs.len(), "jobs");
+        let batches = Batches::open(
+            documents,
+            Arc::clone(&vault),
+            Arc::clone(&registry),
+            orders.clone(),
+            Arc::clone(&runner),
+            Arc::clone(&modules),
+        );
+        let batches = batches.await.map_err(failed("data_dir"))?;
         let worker = Worker::new(Arc::clone(&jobs), Arc::clone(&runner), Arc::clone(&modules));
         let gateway = Gateway::new(
             config.gateway,
@@ -122,12 +134,14 @@ impl App {
             jobs,
             orders,
             registrar: Arc::new(registrar),
+            batches: Arc::clone(&batches),
         };
         let routes = api::router(api, config.upload_bytes);
         let routes = health(public.stop.subscribe()).merge(routes);
         let admin = Listener::serve(admin, admin_address, routes, config.server);
         let jobs_stop = CancellationToken::new();
         let jobs_end = tokio::spawn(worker.run(jobs_stop.clone()));
+        let batches_end = tokio::spawn(batches::Worker::new(batches).run(jobs_stop.clone()));
         tracing::info!(public = %public_address, admin = %admin_address, "listening");
         Ok(Self {
             public,
@@ -135,6 +149,7 @@ impl App {
             gateway,
             jobs_stop,
             jobs_end,
+            batches_end,
             drain: config.drain,
         })
     }
@@ -162,8 +177,9 @@ impl App {
         }
         self.jobs_stop.cancel();
         // Each has a deadline of its own, and what is cut off goes on at the next start.
-        if tokio::time::timeout(LAST_CALLS, self.jobs_end).await.is_err() {
-            tracing::warn!("jobs were still under way at the end; they go on at the next start");
+        let ended = async { (self.jobs_end.await, self.batches_end.await) };
+        if tokio::time::timeout(LAST_CALLS, ended).await.is_err() {
+            tracing::warn!("jobs or batches were still under way at the end; they go on at the next start");
         }
         self.admin.end(end.max(Instant::now() + LAST_REQUESTS)).await;
     }

@@ -3,6 +3,7 @@
 //! A command is one or a few requests to the admin listener, and what came of them on standard output. It decides nothing:
 //! what may be done is up to the gateway.
 
+mod audit;
 mod call;
 mod client;
 mod config;
@@ -14,10 +15,12 @@ mod key;
 mod module;
 mod order;
 mod printer;
+mod schedule;
 mod secret;
 mod telecloud;
 mod tenant;
 mod token;
+mod usage;
 mod version;
 
 use std::io::{self, IsTerminal, Read, Write};
@@ -55,6 +58,15 @@ pub enum Command {
     /// A module's grants: where it may reach
     #[command(after_help = grant::EXAMPLES)]
     Grant(Group<grant::Command>),
+    /// A module's scheduled work: usage and audits
+    #[command(after_help = schedule::EXAMPLES)]
+    Schedule(Group<schedule::Command>),
+    /// What customers used, told to TeleCloud
+    #[command(after_help = usage::EXAMPLES)]
+    Usage(Group<usage::Command>),
+    /// The carrier's subscribers, compared with the orders on record
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(Group<audit::Command>),
     /// A module's secrets: set, never shown
     #[command(after_help = secret::EXAMPLES)]
     Secret(Group<secret::Command>),
@@ -164,6 +176,9 @@ pub async fn run_on(command: Command, mut whole: clap::Command, terminal: &mut T
         Command::Version(group) => with(group, terminal, version::run).await,
         Command::Config(group) => with(group, terminal, config::run).await,
         Command::Grant(group) => with(group, terminal, grant::run).await,
+        Command::Schedule(group) => with(group, terminal, schedule::run).await,
+        Command::Usage(group) => with(group, terminal, usage::run).await,
+        Command::Audit(group) => with(group, terminal, audit::run).await,
         Command::Secret(group) => with(group, terminal, secret::run).await,
         Command::Key(group) => with(group, terminal, key::run).await,
         Command::Telecloud(group) => with(group, terminal, telecloud::run).await,

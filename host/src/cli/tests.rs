@@ -53,6 +53,8 @@ impl Gateway {
             .replace("{key}", &self.world.key)
             .replace("{token}", &self.world.token)
             .replace("{call}", &self.world.call)
+            .replace("{usage}", &self.world.usage)
+            .replace("{audit}", &self.world.audit)
             .replace("{order}", &self.world.order)
             .replace("{job}", &self.world.job);
         let words = line.split(' ').chain(["--url", &self.url, "--token", token]);
@@ -105,12 +107,14 @@ async fn every_command_works_for_people_and_for_programs() {
         r#"[{"name": "x", "host": "x.example", "methods": ["GET"], "paths": ["/"]}]"#,
     );
     let secret = file("secret", "hunter2\n");
+    let schedules = file("schedules.json", r#"{"usage": {"components": {"7": {"var": 11}}}}"#);
     let upload = format!("version upload acme sim {component} --activate");
     let replace_config = format!("config replace acme sim {config}");
     let replace_grants = format!("grant replace acme sim {grants}");
     let set_secret = format!("secret set acme sim new --from-file {secret}");
     let add_key = format!("key add acme --label x --from-file {secret}");
     let set_telecloud = format!("telecloud set acme --api-id-key 8 --from-file {secret}");
+    let replace_schedules = format!("schedule replace acme sim {schedules}");
     let rows = [
         ("tenant create fresh --title Fresh", "tenant fresh made"),
         ("tenant list", "acme"),
@@ -137,6 +141,18 @@ async fn every_command_works_for_people_and_for_programs() {
         ("grant remove acme sim carrier", "removed"),
         ("grant list acme sim", "https://api.carrier.example"),
         (&replace_grants, "replaced"),
+        ("schedule show acme sim", "usage      not scheduled"),
+        ("usage run acme sim --dry-run", "begun"),
+        ("usage list acme sim", "done"),
+        ("usage show acme sim", "256"),
+        ("usage show acme sim {usage}", "256"),
+        ("usage settle acme sim 4711 7 0", "settled"),
+        ("audit run acme sim", "begun"),
+        ("audit list acme sim", "done"),
+        ("audit show acme sim", "subscriber-id"),
+        ("audit show acme sim {audit}", "14=S-1"),
+        ("audit repair acme sim {audit} --row 1", "1"),
+        (&replace_schedules, "replaced"),
         (&set_secret, "secret new set"),
         ("secret remove acme sim carrier-token", "removed"),
         ("secret list acme sim", "carrier-token"),
@@ -197,13 +213,54 @@ async fn every_command_works_for_people_and_for_programs() {
         let gateway = Gateway::start().await;
         let programs = gateway.run(&format!("{line} --json")).await;
         assert_eq!((programs.code, programs.errors.as_str()), (0, ""), "{line}");
-        let gone = ["delete", "revoke", "key remove", "secret remove", "telecloud unset"];
+        let gone = [
+            "delete",
+            "revoke",
+            "key remove",
+            "secret remove",
+            "telecloud unset",
+            "usage settle",
+        ];
         if gone.iter().any(|word| line.contains(word)) {
             assert_eq!(programs.output, "", "{line}");
         } else {
             serde_json::from_str::<Value>(&programs.output).expect(line);
         }
     }
+}
+
+#[tokio::test]
+async fn a_schedule_is_set_shown_and_unset_and_the_rest_stays() {
+    let gateway = Gateway::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("schedules.json");
+    std::fs::write(
+        &path,
+        r#"{"usage": {"components": {"7": {"unit_divisor": 60, "decimals": 1, "var": 9}}}}"#,
+    )
+    .expect("written");
+    gateway
+        .json(&format!("schedule replace acme sim {}", path.display()))
+        .await;
+    let set = "schedule set acme sim usage --cron @ --time-zone America/New_York --jitter-s 60";
+    let words = set.split(' ').map(|word| if word == "@" { "30 4 * * *" } else { word });
+    let words = words.chain(["--url", &gateway.url, "--token", ADMIN]);
+    let ran = run(words, "", false).await;
+    assert_eq!((ran.code, ran.errors.as_str()), (0, ""));
+    let shown = gateway.run("schedule show acme sim").await.output;
+    for line in [
+        "usage      30 4 * * * (America/New_York), put off by up to 60 s",
+        "audit      not scheduled",
+        "component  7: divided by 60, rounded down to 1 digits after the point, reported as cumulative, saved in VAR9",
+        "audit by   subscriber id in VAR14, MDN in VAR3, ICCID in VAR2",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    let declined = gateway.run("schedule unset acme sim audit").await;
+    assert_eq!((declined.code, declined.output.as_str()), (1, ""));
+    let left = gateway.json("schedule unset acme sim usage").await;
+    assert_eq!(left["schedules"], serde_json::json!({}));
+    assert_eq!(left["usage"]["components"]["7"]["unit_divisor"], 60);
 }
 
 #[tokio::test]

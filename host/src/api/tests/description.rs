@@ -36,6 +36,9 @@ fn template(path: &str) -> String {
         .replace("{call}", "{id}")
         .replace("{order}", "{id}")
         .replace("{job}", "{call}")
+        .replace("{usage}", "{id}")
+        .replace("{audit}", "{id}")
+        .replace("?kind=usage", "")
 }
 
 #[tokio::test]

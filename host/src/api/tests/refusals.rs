@@ -18,7 +18,7 @@ async fn bad_json_is_refused_by_the_name_of_the_field() {
         grant["host"] = json!("");
         grant
     };
-    let rows: [(&str, &str, Value, u16, &str, &str); 25] = [
+    let rows: [(&str, &str, Value, u16, &str, &str); 29] = [
         (
             "PUT",
             "",
@@ -54,6 +54,38 @@ async fn bad_json_is_refused_by_the_name_of_the_field() {
             422,
             "invalid-field",
             "limits: invalid type: sequence, expected an object",
+        ),
+        (
+            "PUT",
+            "/schedules",
+            json!({"schedules": {"usage": {"cron": "30 4 * *"}}}),
+            422,
+            "invalid-field",
+            "schedules.usage.cron: a cron expression has five fields",
+        ),
+        (
+            "PUT",
+            "/schedules",
+            json!({"schedules": {"usage": {"cron": "30 4 * * *", "time_zone": "Mars"}}}),
+            422,
+            "invalid-field",
+            "\"Mars\" is no time zone",
+        ),
+        (
+            "PUT",
+            "/schedules",
+            json!({"usage": {"components": {"7": {"unit_divisor": 0}}}}),
+            422,
+            "invalid-field",
+            "usage.components.7.unit_divisor must be 1 to",
+        ),
+        (
+            "PUT",
+            "/schedules",
+            json!({"schedules": []}),
+            422,
+            "invalid-field",
+            "schedules: invalid type: sequence, expected an object",
         ),
         (
             "PUT",

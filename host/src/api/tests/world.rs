@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 use ulid::Ulid;
 
+use crate::batches::{Batches, fake};
 use crate::domain::answer::{Pending, Reply};
+use crate::domain::batch::BatchKind;
 use crate::domain::call::{CallId, Outcome};
 use crate::domain::event::{Action, Document, Event, Vars};
 use crate::domain::handling::Handling;
@@ -56,6 +58,10 @@ pub(crate) struct World {
     pub(crate) token: String,
     pub(crate) call: String,
     pub(crate) order: String,
+    /// Runs that have ended.
+    pub(crate) usage: String,
+    pub(crate) audit: String,
+    batches: Arc<Batches>,
     pub(crate) orders: Orders,
     documents: Arc<dyn Documents>,
     /// The call of a pending order.
@@ -79,8 +85,8 @@ impl World {
     }
 
     /// Tenants `acme` and `other`; acme has a module `sim` with versions 1 and 2, the first of them active, a setting, a
-    /// secret, a grant, a key, a token, access to TeleCloud's API, an order that is pending, and a newer call and an order on
-    /// record.
+    /// secret, a grant, a key, a token, access to TeleCloud's API, an order that is pending, a newer call and an order on
+    /// record, and a run of each kind that has ended.
     pub(crate) async fn on(stores: Stores) -> Self {
         let vault = Arc::new(Vault::new(&[7; 32]));
         let given = Secret::new(ADMIN.to_owned());
@@ -91,7 +97,13 @@ impl World {
         let jobs = Jobs::open(stores.clone(), Arc::clone(&vault), orders.clone(), &[]).await;
         let jobs = jobs.expect("opened");
         let documents = Arc::clone(&stores.documents);
-        let loaded = Registry::load(stores, vault, FakeEngine::new(), &admin.expect("a good token")).await;
+        let loaded = Registry::load(
+            stores,
+            Arc::clone(&vault),
+            FakeEngine::new(),
+            &admin.expect("a good token"),
+        )
+        .await;
         let (registry, table) = loaded.expect("loaded");
         let registry = Arc::new(registry);
         let acme = tenant("acme");
@@ -140,6 +152,17 @@ impl World {
         let job = pending(&jobs, &journal, &sim).await;
         // Tests count the orders on record, and this one is not among those.
         documents.delete("work/acme/orders").await.expect("removed");
+        let work = json!({"usage": {"components": {"7": {"unit_divisor": 2}}}});
+        let work = serde_json::from_value(work).expect("settings");
+        registry.put_batches(&sim, work).await.expect("set");
+        let batches = fake::agreeable(
+            Arc::clone(&documents),
+            vault,
+            Arc::clone(&registry),
+            orders.clone(),
+            "2025550143",
+        );
+        let batches = batches.await;
         let call = record(&journal, &sim).await;
         let door = Arc::new(Door::new(egress::Config::default()));
         let registrar = Arc::new(Registrar::new(Arc::clone(&registry), journal.clone(), door));
@@ -149,6 +172,7 @@ impl World {
             jobs,
             orders: orders.clone(),
             registrar,
+            batches: Arc::clone(&batches),
         };
         let mut world = Self {
             router: crate::api::router(api, UPLOAD_BYTES),
@@ -158,11 +182,16 @@ impl World {
             token: String::new(),
             call,
             order: String::new(),
+            usage: String::new(),
+            audit: String::new(),
+            batches,
             orders,
             documents,
             job,
         };
         world.order = world.order("sim", "4711", "2025550143").await;
+        world.usage = fake::finished(&world.batches, &sim, BatchKind::Usage).await.to_string();
+        world.audit = fake::finished(&world.batches, &sim, BatchKind::Audit).await.to_string();
         world.token("acme", &[Scope::Read]).await;
         world.token = world.registry.tokens(&acme).expect("tokens")[0].id.clone();
         world
@@ -239,7 +268,9 @@ impl World {
             .replace("{token}", &self.token)
             .replace("{call}", &self.call)
             .replace("{order}", &self.order)
-            .replace("{job}", &self.job);
+            .replace("{job}", &self.job)
+            .replace("{usage}", &self.usage)
+            .replace("{audit}", &self.audit);
         let mut request = Request::builder()
             .method(method.parse::<Method>().expect("a method"))
             .uri(path);
