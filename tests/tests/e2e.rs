@@ -5,6 +5,7 @@
 
 mod e2e {
     mod admin;
+    mod batches;
     mod cli;
     mod concurrency;
     mod door;
