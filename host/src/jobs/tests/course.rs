@@ -240,7 +240,8 @@ fn news_is_told_until_it_is_taken_and_ends_the_job() {
     assert_eq!(turn.next, Next::GoesOn);
     assert_eq!(case.job.fallout, Some((Reason::NotTold, Stage::Telling)));
     let turn = case.heard(&sent, Heard::Accepted, &handling, second(61 + handling.telling_s));
-    assert_eq!(turn.next, Next::Ends(Some(success(&[(3, "1")]))));
+    let all = success(&[(3, "1"), (13, "A-1001")]);
+    assert_eq!(turn.next, Next::Ends(Some(all)), "with what the order was answered with at first");
 }
 
 #[test]
