@@ -7,7 +7,7 @@ use patchbay_tests::gateway::Deployment;
 use patchbay_tests::telecloud::{Encoding, post};
 use serde_json::json;
 
-use super::stage::{Stage, TENANT, assert_failed, detail_of, fields_of};
+use super::stage::{Stage, TENANT, assert_failed, detail_of, numbered};
 
 const BUSY: &str = "Module Error: busy, nothing was changed. Please retry.";
 
@@ -24,16 +24,16 @@ async fn a_call_waits_for_its_turn_or_is_told_that_the_gateway_is_busy() {
     }
     let gate = Gate::default();
     stage.carrier.always("/", Behaviour::normal().when(&gate));
-    let order = fields_of("activate");
-    let posting = |module: &str| {
-        let (client, url, order) = (stage.client.clone(), stage.gateway.url(TENANT, module), order.clone());
+    let posting = |module: &str, number: &str| {
+        let (client, url) = (stage.client.clone(), stage.gateway.url(TENANT, module));
+        let order = numbered("activate", number);
         tokio::spawn(async move { post(&client, &url, Encoding::Form, &order).await })
     };
 
-    let first = posting("patient");
+    let first = posting("patient", "1ZU1");
     stage.carrier.wait_for_requests(1).await;
-    let second = posting("patient");
-    let hasty = posting("hasty").await.expect("no panic").expect("an answer");
+    let second = posting("patient", "2ZU2");
+    let hasty = posting("hasty", "3ZU3").await.expect("no panic").expect("an answer");
 
     assert_failed(&hasty, BUSY);
     let call = stage.call_of("hasty").await;
@@ -67,9 +67,10 @@ async fn of_many_calls_at_once_none_is_lost() {
     };
     stage.deploy(patient).await;
     let posts: Vec<_> = (0..CALLS)
-        .map(|_| {
+        .map(|number| {
             let (client, url) = (stage.client.clone(), stage.url());
-            tokio::spawn(async move { post(&client, &url, Encoding::Form, &fields_of("activate")).await })
+            let order = numbered("activate", &number.to_string());
+            tokio::spawn(async move { post(&client, &url, Encoding::Form, &order).await })
         })
         .collect();
     let mut answered = BTreeSet::new();

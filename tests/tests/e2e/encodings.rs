@@ -1,14 +1,24 @@
 //! However an order is encoded, it is the same order.
 
 use patchbay_tests::telecloud::{Encoding, Fields, get, head, post, post_body};
+use serde_json::json;
 
-use super::stage::{Stage, assert_succeeded, detail_of, fields_of, with};
+use super::stage::{MODULE, Stage, TENANT, assert_succeeded, detail_of, fields_of, with};
 
 const ACTIVATED: &str = "<VAR3>2025550143</VAR3><VAR13>A-1001</VAR13><VAR14>S-2001</VAR14>";
 
+/// The example. An order that is posted again runs again.
+async fn stage_without_memory() -> Stage {
+    let stage = Stage::with_sim_activation().await;
+    let path = format!("/v1/tenants/{TENANT}/modules/{MODULE}");
+    let forgets = json!({ "handling": { "repeat_s": 0 } });
+    stage.gateway.admin().put(&path, forgets).await.expect("set");
+    stage
+}
+
 #[tokio::test]
 async fn an_order_is_answered_with_the_same_bytes_in_every_encoding() {
-    let stage = Stage::with_sim_activation().await;
+    let stage = stage_without_memory().await;
     let order = with(fields_of("activate"), &[("order_number", "4617ZU4617")]);
     let mut seen = Vec::new();
     for encoding in Encoding::ALL {
@@ -28,7 +38,7 @@ async fn an_order_is_answered_with_the_same_bytes_in_every_encoding() {
 
 #[tokio::test]
 async fn a_name_reaches_the_carrier_as_utf_8_whatever_it_came_in() {
-    let stage = Stage::with_sim_activation().await;
+    let stage = stage_without_memory().await;
     let order = with(
         fields_of("activate"),
         &[("Customer[first_name]", "José"), ("Customer[last_name]", "Ñandú €5")],

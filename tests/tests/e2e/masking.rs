@@ -94,7 +94,7 @@ fn port_in() -> Fields {
 /// A module that serves the key and has the secret of this test.
 async fn stage() -> Stage {
     let stage = Stage::empty(&["--log", "info,patchbay=trace,hyper=trace"]).await;
-    let mut module = stage.sim_activation();
+    let mut module = stage.that_cannot_find_out();
     module.secrets = vec![("carrier-token".to_owned(), TOKEN.to_owned())];
     stage.deploy(module).await;
     let path = format!("/v1/tenants/{TENANT}/telecloud-keys");
@@ -160,19 +160,28 @@ async fn what_fails_tells_no_secret_either() {
     let stage = stage().await;
     let admin = stage.gateway.admin();
     let unreadable = json!({ "activation_id": 7 });
-    for behaviour in [
-        echo(StatusCode::INTERNAL_SERVER_ERROR, &json!({})),
-        echo(StatusCode::UNAUTHORIZED, &json!({})),
-        echo(StatusCode::CREATED, &unreadable),
-        Behaviour::reject(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "BAD_TOKEN",
-            &format!("token {TOKEN} may not port in"),
+    let rows = [
+        ("1ZU1", "PENDING", echo(StatusCode::INTERNAL_SERVER_ERROR, &json!({}))),
+        (
+            "2ZU2",
+            "<SUCCESS>N</SUCCESS>",
+            echo(StatusCode::UNAUTHORIZED, &json!({})),
         ),
-    ] {
+        ("3ZU3", "PENDING", echo(StatusCode::CREATED, &unreadable)),
+        (
+            "4ZU4",
+            "<SUCCESS>N</SUCCESS>",
+            Behaviour::reject(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "BAD_TOKEN",
+                &format!("token {TOKEN} may not port in"),
+            ),
+        ),
+    ];
+    for (number, answer, behaviour) in rows {
         stage.carrier.next(behaviour);
-        let posted = stage.post(&port_in()).await;
-        assert!(posted.body.contains("<SUCCESS>N</SUCCESS>"), "{posted:?}");
+        let posted = stage.post(&with(port_in(), &[("order_number", number)])).await;
+        assert!(posted.body.contains(answer), "{posted:?}");
         assert_none_in(posted.body.as_bytes(), &values(), "the answer to TeleCloud");
         let call = stage.call().await;
         assert_none_in(call.to_string().as_bytes(), &values(), "the record");

@@ -53,6 +53,15 @@ impl Stage {
         Deployment::sim_activation(&self.carrier.url(), TOKEN).expect("the example is built")
     }
 
+    /// The same without the grant by which it asks what became of a request: an outcome that is unknown stays so, and
+    /// nothing comes between a test and the carrier.
+    pub(super) fn that_cannot_find_out(&self) -> Deployment {
+        let mut module = self.sim_activation();
+        let grants = module.grants.as_array_mut().expect("a list");
+        grants.retain(|grant| grant["name"] != "operations");
+        module
+    }
+
     /// The hostile module against this carrier. A setting `url` or `second_url` that is only a path is one there.
     pub(super) fn hostile(&self, mut config: Value, limits: Value) -> Deployment {
         for key in ["url", "second_url"] {
@@ -111,6 +120,11 @@ impl Stage {
         self.activate_at(MODULE).await
     }
 
+    /// Posts the order of the scenario `activate` under this number: another event than under any other.
+    pub(super) async fn activate_as(&self, number: &str) -> Posted {
+        self.post(&numbered("activate", number)).await
+    }
+
     /// The calls of the tenant in short, newest first.
     pub(super) async fn calls(&self) -> Vec<Value> {
         let path = format!("/v1/tenants/{TENANT}/calls?limit=200");
@@ -123,10 +137,11 @@ impl Stage {
         self.call_of(MODULE).await
     }
 
-    /// The newest call of one of the tenant's modules, whole.
+    /// The newest call of one of the tenant's modules, whole. What was done for a job is not meant.
     pub(super) async fn call_of(&self, module: &str) -> Value {
         let calls = self.calls().await;
-        let newest = calls.iter().find(|call| call["module"] == module).expect("a call");
+        let meant = |call: &&Value| call["module"] == module && call["about"].is_null();
+        let newest = calls.iter().find(meant).expect("a call");
         let path = format!("/v1/tenants/{TENANT}/calls/{}", newest["id"].as_str().expect("an id"));
         self.gateway.admin().get(&path).await.expect("a call")
     }
@@ -177,6 +192,11 @@ pub(super) fn fields_of(scenario: &str) -> Fields {
     found.expect("there is such a scenario").fields
 }
 
+/// What a scenario posts, of the order of this number.
+pub(super) fn numbered(scenario: &str, number: &str) -> Fields {
+    with(fields_of(scenario), &[("order_number", number)])
+}
+
 /// These fields with some others, or with other values.
 pub(super) fn with(mut fields: Fields, others: &[(&str, &str)]) -> Fields {
     for (name, value) in others {
@@ -189,6 +209,12 @@ pub(super) fn with(mut fields: Fields, others: &[(&str, &str)]) -> Fields {
 #[track_caller]
 pub(super) fn assert_succeeded(posted: &Posted, rest: &str) {
     assert_module_xml(posted, &format!("<SUCCESS>Y</SUCCESS>{rest}"));
+}
+
+/// The answer leaves a new order open, because nobody knows yet what became of it.
+#[track_caller]
+pub(super) fn assert_open(posted: &Posted) {
+    assert_succeeded(posted, "<STATUS>PENDING</STATUS>");
 }
 
 /// The answer is a failure with exactly this sentence, which has nothing in it that XML would escape.

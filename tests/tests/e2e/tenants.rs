@@ -65,7 +65,7 @@ async fn one_component_serves_two_tenants_and_each_sees_its_own() -> Result<()> 
             json!({"mode": "fetch", "url": carriers[1].url(), "secret": "token"}),
         )
         .await?;
-    let told = call(&gateway, "north").await?;
+    let told = call_with(&gateway, "north", &order("2ZU2")).await?;
     assert!(
         told.error().starts_with("Carrier Error: carrier unreachable"),
         "{told:?}"
@@ -80,7 +80,7 @@ async fn one_component_serves_two_tenants_and_each_sees_its_own() -> Result<()> 
         admin
             .put(&config, json!({"mode": "echo", "secret": "token", "who": tenant}))
             .await?;
-        let told = call(&gateway, tenant).await?;
+        let told = call_with(&gateway, tenant, &order("3ZU3")).await?;
         assert_eq!(
             told.element("VAR7"),
             Some(format!("mode=echo;secret=token;who={tenant}"))

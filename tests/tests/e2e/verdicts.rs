@@ -5,7 +5,7 @@ use std::time::Duration;
 use patchbay_tests::carrier::{Behaviour, Delivery, FakeCarrier, Reply, StatusCode};
 use serde_json::{Value, json};
 
-use super::stage::{MODULE, Stage, TENANT, assert_failed, assert_succeeded, detail_of, fields_of, grant};
+use super::stage::{MODULE, Stage, TENANT, assert_failed, assert_open, assert_succeeded, detail_of, fields_of, grant};
 
 const UNREACHABLE: &str = "Carrier Error: carrier unreachable, nothing was changed. Please retry.";
 const UNKNOWN: &str = "Carrier Error: outcome unknown and being checked. Do not send this order again yet.";
@@ -67,7 +67,7 @@ async fn a_request_that_no_grant_allows_names_the_grant_that_is_missing() {
 #[tokio::test]
 async fn an_answer_that_is_lost_after_the_effect_leaves_the_outcome_unknown() {
     let stage = Stage::empty(&[]).await;
-    let mut module = stage.sim_activation();
+    let mut module = stage.that_cannot_find_out();
     module.limits = json!({ "response_bytes": 64 << 10 });
     stage.deploy(module).await;
     let closed = "the carrier closed the connection without an answer";
@@ -90,9 +90,9 @@ async fn an_answer_that_is_lost_after_the_effect_leaves_the_outcome_unknown() {
     for (name, delivery, reason) in rows {
         stage.carrier.reset().await.expect("the carrier starts again");
         stage.carrier.next(Behaviour::normal().delivered(delivery));
-        let posted = stage.activate().await;
+        let posted = stage.activate_as(name).await;
         assert_eq!(stage.carrier.history().len(), 1, "{name}: it did happen");
-        assert_failed(&posted, UNKNOWN);
+        assert_open(&posted);
         let call = stage.call().await;
         detail_of(&call, "unknown");
         let end = json!({ "result": "no-answer", "reason": reason });
@@ -103,7 +103,8 @@ async fn an_answer_that_is_lost_after_the_effect_leaves_the_outcome_unknown() {
 
 #[tokio::test]
 async fn an_answer_that_says_nothing_reliable_leaves_the_outcome_unknown() {
-    let stage = Stage::with_sim_activation().await;
+    let stage = Stage::empty(&[]).await;
+    stage.deploy(stage.that_cannot_find_out()).await;
     let status = |status| Behaviour::normal().delivered(Delivery::Replaced(Reply::error(status, "OOPS", "oops")));
     let rows = [
         ("500", status(StatusCode::INTERNAL_SERVER_ERROR), 500),
@@ -118,9 +119,9 @@ async fn an_answer_that_says_nothing_reliable_leaves_the_outcome_unknown() {
     for (name, behaviour, answered) in rows {
         stage.carrier.reset().await.expect("the carrier starts again");
         stage.carrier.next(behaviour);
-        let posted = stage.activate().await;
+        let posted = stage.activate_as(name).await;
         assert_eq!(stage.carrier.history().len(), 1, "{name}: it did happen");
-        assert_failed(&posted, UNKNOWN);
+        assert_open(&posted);
         let call = stage.call().await;
         let detail = detail_of(&call, "unknown");
         assert!(detail.starts_with("POST http://127.0.0.1:"), "{name}: {detail}");
@@ -132,11 +133,11 @@ async fn an_answer_that_says_nothing_reliable_leaves_the_outcome_unknown() {
 #[tokio::test]
 async fn a_carrier_that_never_answers_leaves_the_outcome_unknown_when_its_grant_runs_out() {
     let stage = Stage::empty(&[]).await;
-    let mut module = stage.sim_activation();
+    let mut module = stage.that_cannot_find_out();
     module.grants[0]["timeout_ms"] = json!(1_000);
     stage.deploy(module).await;
     stage.carrier.next(Behaviour::normal().delivered(Delivery::Never));
-    assert_failed(&stage.activate().await, UNKNOWN);
+    assert_open(&stage.activate().await);
     let call = stage.call().await;
     let detail = detail_of(&call, "unknown");
     assert!(detail.ends_with("/v1/activations: no answer in time"), "{detail}");
@@ -148,16 +149,30 @@ async fn a_carrier_that_never_answers_leaves_the_outcome_unknown_when_its_grant_
 #[tokio::test]
 async fn a_deadline_that_passes_while_the_carrier_acts_leaves_the_outcome_unknown() {
     let stage = Stage::empty(&[]).await;
-    let mut module = stage.sim_activation();
-    // Enough to get the request out, however busy the machine is.
-    module.limits = json!({ "deadline_ms": 2_000 });
+    let module = stage.that_cannot_find_out();
     stage.deploy(module).await;
+    // Enough to get the request out, however busy the machine is.
+    let path = format!("/v1/tenants/{TENANT}/modules/{MODULE}");
+    let hasty = json!({ "limits": { "deadline_ms": 2_000 }, "handling": { "overtime_ms": 100 } });
+    stage.gateway.admin().put(&path, hasty).await.expect("set");
     // The first byte is there at once, and the last would be hours later.
     let drip = Delivery::Drip(Duration::from_secs(60));
     stage.carrier.next(Behaviour::normal().delivered(drip));
-    assert_failed(&stage.activate().await, UNKNOWN);
-    let call = stage.call().await;
-    detail_of(&call, "unknown");
+    assert_open(&stage.activate().await);
+    // It goes on for as long as it may, in the background, and that is over soon as well.
+    let over = async {
+        loop {
+            let call = stage.call().await;
+            if call["outcome"] == "unknown" {
+                return call;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let call = tokio::time::timeout(Duration::from_secs(60), over)
+        .await
+        .expect("it ends");
+    assert_eq!(call["told"]["reply"]["pending"], true);
     assert_eq!(only_exchange(&call)["end"]["result"], "no-answer");
     assert_eq!(stage.carrier.history().len(), 1, "it did happen");
 }
@@ -168,7 +183,7 @@ async fn a_second_step_that_is_refused_does_not_undo_the_first() {
     let second = FakeCarrier::start().await.expect("a second carrier");
     second.refuse_connections().await;
     let steps = json!({ "mode": "two-step", "url": "/first", "second_url": format!("{}/second", second.url()) });
-    for (read_only, sentence, outcome) in [(false, UNKNOWN, "unknown"), (true, UNREACHABLE, "unreachable")] {
+    for (number, read_only, outcome) in [("1ZU1", false, "unknown"), ("2ZU2", true, "unreachable")] {
         let mut module = stage.hostile(steps.clone(), json!({}));
         let mut first_grant = grant("first", &stage.carrier);
         first_grant["read_only"] = json!(read_only);
@@ -176,7 +191,12 @@ async fn a_second_step_that_is_refused_does_not_undo_the_first() {
         stage.deploy(module).await;
         stage.carrier.next(created());
 
-        assert_failed(&stage.activate().await, sentence);
+        let posted = stage.activate_as(number).await;
+        if read_only {
+            assert_failed(&posted, UNREACHABLE);
+        } else {
+            assert_open(&posted);
+        }
         let call = stage.call().await;
         let refused = format!("POST {}/second: the connection was refused", second.url());
         let expected = if read_only {
@@ -201,21 +221,25 @@ async fn a_claim_that_nothing_was_changed_is_believed_only_when_nothing_can_have
     let lost = || created().delivered(Delivery::Closed);
     let rejected = || Behaviour::reject(StatusCode::UNPROCESSABLE_ENTITY, "NO", "no");
     let rows = [
-        ("unreachable", created(), "unknown", UNKNOWN),
-        ("unreachable", lost(), "unknown", UNKNOWN),
-        ("unreachable", rejected(), "unreachable", UNREACHABLE),
-        ("trap", created(), "unknown", UNKNOWN),
-        ("trap", lost(), "unknown", UNKNOWN),
-        ("trap", rejected(), "faulted", FAILED),
-        ("var-21", created(), "unknown", UNKNOWN),
-        ("var-21", rejected(), "faulted", FAILED),
-        ("unknown", created(), "unknown", UNKNOWN),
+        ("unreachable", created(), "unknown", None),
+        ("unreachable", lost(), "unknown", None),
+        ("unreachable", rejected(), "unreachable", Some(UNREACHABLE)),
+        ("trap", created(), "unknown", None),
+        ("trap", lost(), "unknown", None),
+        ("trap", rejected(), "faulted", Some(FAILED)),
+        ("var-21", created(), "unknown", None),
+        ("var-21", rejected(), "faulted", Some(FAILED)),
+        ("unknown", created(), "unknown", None),
     ];
-    for (claim, carrier, outcome, sentence) in rows {
+    for (number, (claim, carrier, outcome, sentence)) in rows.into_iter().enumerate() {
         let settings = json!({ "mode": "claim", "claim": claim, "url": "/change" });
         stage.deploy(stage.hostile(settings, json!({}))).await;
         stage.carrier.next(carrier);
-        assert_failed(&stage.activate().await, sentence);
+        let posted = stage.activate_as(&number.to_string()).await;
+        match sentence {
+            Some(sentence) => assert_failed(&posted, sentence),
+            None => assert_open(&posted),
+        }
         let call = stage.call().await;
         assert_ne!(detail_of(&call, outcome), "", "an operator is told why");
         assert_eq!(only_exchange(&call)["request"]["method"], "POST");

@@ -152,6 +152,11 @@ async fn the_description_is_served_to_anyone_and_lists_every_route() -> Result<(
         "get /{tenant}/modules",
         "get /{tenant}/calls",
         "get /{tenant}/calls/{id}",
+        "get /{tenant}/jobs",
+        "get /{tenant}/jobs/{call}",
+        "post /{tenant}/jobs/{call}/actions",
+        "get /{tenant}/orders",
+        "get /{tenant}/orders/{id}",
     ]
     .map(str::to_owned)
     .into();
@@ -170,6 +175,8 @@ async fn the_description_is_served_to_anyone_and_lists_every_route() -> Result<(
         ("post", "/versions"),
         ("put", "/active"),
         ("post", "/telecloud-registration"),
+        ("get", "/callback"),
+        ("post", "/callback-rotation"),
     ] {
         expected.push(format!("{method} {module}{below}"));
     }

@@ -5,7 +5,7 @@ use patchbay_tests::gateway::guest;
 use reqwest::Method;
 use serde_json::json;
 
-use super::super::hostile::{MODULE, call};
+use super::super::hostile::{MODULE, call_with, order};
 use super::{AT, assert_serves, gateway_with, problem};
 
 fn component(text: &str) -> Vec<u8> {
@@ -114,10 +114,10 @@ async fn versions_are_activated_by_number_or_digest_and_back() -> Result<()> {
         (json!({"digest": digest_of(1)}), 2),
         (json!({"digest": digest_of(0)}), 1),
     ];
-    for (activation, number) in ways {
+    for (turn, (activation, number)) in ways.into_iter().enumerate() {
         let module = admin.put(&format!("{AT}/active"), activation.clone()).await?;
         assert_eq!(module["active"], number);
-        let told = call(&gateway, "acme").await?;
+        let told = call_with(&gateway, "acme", &order(&turn.to_string())).await?;
         // The other component knows nothing of settings.
         let echoes = told.element("VAR7").as_deref() == Some("mode=echo");
         assert_eq!(echoes, number == 1, "{activation}: {told:?}");
