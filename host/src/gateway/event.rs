@@ -53,7 +53,8 @@ impl Gateway {
             match claim {
                 Claim::Run(running) => return self.run(admitted, running).await,
                 Claim::Again(call, reply) => return self.repeated(log, call, reply).await,
-                Claim::Join(call, ended) => match timeout_at(admitted.deadline, reply(ended)).await {
+                // The first is answered by its own deadline, which is no later, and its answer is on record soon after.
+                Claim::Join(call, ended) => match timeout_at(admitted.deadline + RECORD, reply(ended)).await {
                     Ok(Some(reply)) => return self.repeated(log, call, reply).await,
                     // Its call ended without a claim on the event.
                     Ok(None) => {}

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+use super::course::{Next, turn};
 use super::index::JobKey;
 use super::verdict::open_reply;
 use super::{JobError, Jobs};
@@ -36,32 +37,47 @@ impl Jobs {
                 self.index().remove(key);
                 return Ok(None);
             };
-            let kept = || case.matter.reply.clone().unwrap_or_else(|| open_reply(action));
-            match (case.job.stage, case.job.told) {
-                (Stage::Found, _) => {
-                    let taken = self.advance(key, By::Telecloud, None, |case, now| {
-                        (case.job.stage == Stage::Found).then(|| case.taken(now))
-                    });
-                    if taken.await?.is_some() {
-                        return Ok(Some(kept()));
-                    }
+            if case.job.standing() == Stage::Found {
+                let taken = self.advance(key, By::Telecloud, None, |case, now| {
+                    (case.job.standing() == Stage::Found).then(|| case.taken(now))
+                });
+                match taken.await? {
+                    Some(_) => return Ok(case.matter.reply),
+                    None => continue,
                 }
-                // Nobody can say more than has been said.
-                (Stage::Fallout | Stage::Pending | Stage::Telling, _) => return Ok(Some(kept())),
-                (Stage::Running | Stage::Unknown | Stage::Again, told) => {
-                    if !hurried && case.job.stage != Stage::Running {
-                        hurried = true;
-                        self.hurry(key);
-                    }
-                    if told == Told::Pending {
-                        return Ok(Some(kept()));
-                    }
-                    if timeout_at(deadline, changed).await.is_err() {
-                        return Ok(Some(kept()));
+            }
+            let may_change = matches!(case.job.stage, Stage::Running | Stage::Unknown | Stage::Again);
+            if may_change && case.job.stage != Stage::Running && !hurried {
+                hurried = true;
+                self.hurry(key);
+            }
+            // In any other stage, and to TeleCloud that waits already, nobody can say more than has been said.
+            let waits = may_change && case.job.told != Told::Pending;
+            if waits && timeout_at(deadline, changed).await.is_ok() {
+                continue;
+            }
+            match case.matter.reply {
+                Some(reply) => return Ok(Some(reply)),
+                None => {
+                    let reply = open_reply(action);
+                    if self.promised(key, &reply).await? {
+                        return Ok(Some(reply));
                     }
                 }
             }
         }
+    }
+
+    /// What TeleCloud is told now, after a crash had left it without an answer, it is told in earnest: for an order that is
+    /// pending it waits. False when the job has an answer by now, or is over.
+    async fn promised(&self, key: &JobKey, reply: &Reply) -> Result<bool, JobError> {
+        let told = self.advance(key, By::Telecloud, None, |case, _| {
+            (case.matter.reply.is_none() && case.job.standing() != Stage::Found).then(|| {
+                case.overdue(reply);
+                turn(Next::GoesOn, "posted again, and answered as long as nobody knows")
+            })
+        });
+        Ok(told.await?.is_some())
     }
 
     /// Has the job looked at now, if its module can be asked.

@@ -241,7 +241,11 @@ fn news_is_told_until_it_is_taken_and_ends_the_job() {
     assert_eq!(case.job.fallout, Some((Reason::NotTold, Stage::Telling)));
     let turn = case.heard(&sent, Heard::Accepted, &handling, second(61 + handling.telling_s));
     let all = success(&[(3, "1"), (13, "A-1001")]);
-    assert_eq!(turn.next, Next::Ends(Some(all)), "with what the order was answered with at first");
+    assert_eq!(
+        turn.next,
+        Next::Ends(Some(all)),
+        "with what the order was answered with at first"
+    );
 }
 
 #[test]

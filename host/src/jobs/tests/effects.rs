@@ -74,6 +74,8 @@ struct World {
     carrier: Rc<RefCell<Carrier>>,
     /// What TeleCloud took.
     told: Rc<RefCell<Vec<(u64, NewStatus)>>>,
+    /// Events for which TeleCloud waits, because it was told PENDING.
+    awaited: Rc<RefCell<HashSet<u64>>>,
     ids: Rc<RefCell<u64>>,
 }
 
@@ -108,6 +110,7 @@ impl World {
             stores: Memory::stores(),
             carrier: Rc::default(),
             told: Rc::default(),
+            awaited: Rc::default(),
             ids: Rc::default(),
         }
     }
@@ -219,31 +222,40 @@ impl World {
                     if may_have_changed && self.dice.below(3) == 0 {
                         let reply = open_reply(event.action.kind());
                         running.overdue(&log, &reply).await.expect("kept");
+                        self.hears(number, &reply);
                         self.dice.pause().await;
                     }
+                    let reply = reply_of(&came, event.action.kind());
                     let ending = Ending {
-                        reply: &reply_of(&came, event.action.kind()),
+                        reply: &reply,
                         came,
                         outcome: Outcome::Done,
                         detail: None,
                         memory_bytes: 0,
                     };
-                    return running.end(&log, ending).await.expect("kept");
+                    running.end(&log, ending).await.expect("kept");
+                    return self.hears(number, &reply);
                 }
                 Claim::Join(_, mut ended) => {
-                    if ended.wait_for(Option::is_some).await.is_ok() {
-                        return;
+                    if let Ok(Some(reply)) = ended.wait_for(Option::is_some).await.as_deref() {
+                        return self.hears(number, reply);
                     }
                 }
-                Claim::Again(..) => return,
+                Claim::Again(_, reply) => return self.hears(number, &reply),
                 Claim::Open(key) => {
                     let soon = Instant::now() + Duration::from_millis(1);
                     let again = jobs.posted_again(&key, event.action.kind(), soon).await;
-                    if again.expect("the store works").is_some() {
-                        return;
+                    if let Some(reply) = again.expect("the store works") {
+                        return self.hears(number, &reply);
                     }
                 }
             }
+        }
+    }
+
+    fn hears(&self, number: u64, reply: &Reply) {
+        if let Reply::Success { pending: true, .. } = reply {
+            self.awaited.borrow_mut().insert(number);
         }
     }
 
@@ -379,6 +391,10 @@ async fn run(seed: u64) {
         .expect("readable");
     for view in open {
         assert_eq!(view.stage, Stage::Found, "{view:?}");
+    }
+    for number in &*world.awaited.borrow() {
+        let told = world.told.borrow().iter().any(|(other, _)| other == number);
+        assert!(told, "TeleCloud waits for event {number} and is told nothing");
     }
     // Whatever happened is what the next post is answered with, and happens no more.
     for number in 0..EVENTS {
