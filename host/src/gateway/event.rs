@@ -18,7 +18,7 @@ use crate::jobs::{Claim, Ending, JobError, Posted, Running};
 use crate::journal::CallLog;
 use crate::registry::Serving;
 use crate::runner::{Time, hidden};
-use crate::sandbox::{Handle, Prepared, Ran};
+use crate::sandbox::{Fault, Handle, Over, Prepared, Ran};
 
 /// An event that may run.
 pub(super) struct Admitted {
@@ -143,7 +143,15 @@ impl Gateway {
         let action = event.action.kind();
         let ask = Handle { event, call: log.id() };
         let Ran { result, usage } = self.runner.run(settings, prepared, log, ask, time).await;
-        let result = result.map(|word| word.map_err(|failure| hidden(failure, &settings.secrets)));
+        let result = match result {
+            Ok(word) => Ok(word.map_err(|failure| hidden(failure, &settings.secrets))),
+            // It is stopped at its deadline only, and whoever reads this wants to know which one that was.
+            Err(Fault::Deadline(Over::Stopped)) => {
+                let deadline = u128::from(settings.limits.deadline_ms);
+                Err(Fault::Deadline(Over::Deadline(deadline)))
+            }
+            Err(fault) => Err(fault),
+        };
         let Verdict {
             reply,
             outcome,

@@ -114,7 +114,7 @@ async fn a_module_that_sleeps_past_its_deadline_is_stopped() {
     let call = failed_call(json!({ "mode": "sleep" }), json!({ "deadline_ms": 200 })).await;
     let detail = detail_of(&call, "faulted");
     // Nothing was on its way anywhere, so there is nothing to be gained by going on.
-    assert_eq!(detail, "the module was stopped before it was finished");
+    assert_eq!(detail, "the module was not finished within its deadline of 200 ms");
     let micros = call["micros"].as_u64().expect("a number");
     assert!(micros >= 200_000, "{micros} us are sooner than the deadline");
 }
