@@ -9,13 +9,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
-use super::access::{Calls, Deploy, ModuleAccess, RunPath};
+use super::access::{Calls, ModuleAccess, Operate, RunPath};
 use super::body::{Asked, Body, Listing, Object};
 use super::problem::Problem;
 use crate::batches::NumberedRow;
 use crate::domain::batch::{BatchKind, Repair, Run, UsageResult};
 use crate::domain::usage::Amount;
-use crate::registry::access::Principal;
 
 /// Which runs to list.
 #[derive(Debug, Default, Serialize, Deserialize, IntoParams)]
@@ -95,16 +94,15 @@ pub(super) async fn list(
 /// Begin a run
 ///
 /// It goes on by itself, also after a restart; look at it for how far it is. While one of its kind is under way for the
-/// module there is no other. Takes the scope `deploy`.
+/// module there is no other. Takes the scope `operate`.
 #[utoipa::path(post, path = "", tag = "runs", request_body = NewRun,
     responses((status = 202, description = "It has begun", body = Run)))]
 pub(super) async fn start(
-    at: ModuleAccess<Deploy>,
+    at: ModuleAccess<Operate>,
     State(api): State<Api>,
     Body(Object(new)): Body<Object<NewRun>>,
 ) -> Result<(StatusCode, Json<Run>), Problem> {
-    let by = label(&at.by);
-    let run = api.batches.start(&at.path, new.kind, new.dry_run, by).await?;
+    let run = api.batches.start(&at.path, new.kind, new.dry_run, at.by.name()).await?;
     Ok((StatusCode::ACCEPTED, Json(run)))
 }
 
@@ -155,27 +153,29 @@ pub(super) async fn report(
 /// Repair what an audit found
 ///
 /// Saves VARs on orders by Order/Update, and nothing else: no state is ever changed. A row whose order has changed since the
-/// audit is left alone. Answers with what became of each row that was tried. Takes the scope `deploy`.
+/// audit is left alone. Answers with what became of each row that was tried. Takes the scope `operate`.
 #[utoipa::path(post, path = "", tag = "runs", request_body = RepairOrder,
     responses((status = 200, description = "What became of them", body = Listing<Repair>)))]
 pub(super) async fn repair(
-    at: ModuleAccess<Deploy>,
+    at: ModuleAccess<Operate>,
     RunPath(id): RunPath,
     State(api): State<Api>,
     Body(Object(order)): Body<Object<RepairOrder>>,
 ) -> Result<Json<Listing<Repair>>, Problem> {
-    let by = label(&at.by);
-    let items = api.batches.repair(&at.path, id, order.rows.as_deref(), by).await?;
+    let items = api
+        .batches
+        .repair(&at.path, id, order.rows.as_deref(), at.by.name())
+        .await?;
     Ok(Json(Listing { items }))
 }
 
 /// Settle a total that was held or is in doubt
 ///
-/// Says what TeleCloud has; nothing is sent. The next run compares with it. Takes the scope `deploy`.
+/// Says what TeleCloud has; nothing is sent. The next run compares with it. Takes the scope `operate`.
 #[utoipa::path(post, path = "", tag = "runs", request_body = Settlement,
     responses((status = 204, description = "The next run compares with it")))]
 pub(super) async fn settle(
-    at: ModuleAccess<Deploy>,
+    at: ModuleAccess<Operate>,
     State(api): State<Api>,
     Body(Object(settlement)): Body<Object<Settlement>>,
 ) -> Result<StatusCode, Problem> {
@@ -188,12 +188,4 @@ pub(super) async fn settle(
         .settle(&at.path, &order_number, &component_id, total)
         .await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Who asks, as a run remembers it.
-fn label(by: &Principal) -> &'static str {
-    match by {
-        Principal::PlatformAdmin => "the platform admin",
-        Principal::Tenant { .. } => "a token of the tenant",
-    }
 }

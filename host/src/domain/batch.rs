@@ -151,7 +151,7 @@ pub enum Trigger {
         /// Earlier times for which there was no run: the gateway was down, or the run before was still under way.
         missed: u32,
     },
-    /// An operator asked: the label of the token.
+    /// An operator asked: as what they do is signed.
     Operator(String),
 }
 
@@ -243,7 +243,7 @@ pub struct Repair {
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// Who asked for it: the label of the token.
+    /// Who asked for it.
     pub by: String,
     /// What became of Order/Update.
     #[serde(flatten)]

@@ -1,4 +1,4 @@
-//! Usage and audits with the real module, a carrier and TeleCloud, over stores in memory.
+//! Usage and audits with the real module, a carrier and TeleCloud; but for the last test, over stores in memory.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,16 +30,18 @@ use patchbay::storage::memory::Memory;
 use patchbay::storage::{Durability, Stores};
 use patchbay::vault::Vault;
 use patchbay_tests::carrier::{FakeCarrier, TOKEN};
-use patchbay_tests::gateway::guest;
+use patchbay_tests::gateway::{Deployment, guest};
 use patchbay_tests::telecloud::{
     API_ID_KEY, API_KEY, Behaviour, Component, FakeTelecloud, Order, Reply, ServiceStatus, StatusCode, client,
 };
 use reqwest::Client;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
+
+use super::stage::{MODULE, Stage, TENANT, fields_of, with};
 
 const ACCOUNT: &str = "9105012";
 
@@ -317,4 +319,88 @@ async fn an_audit_finds_what_differs_and_repairs_what_it_is_told_to() -> Result<
     let order = rig.telecloud.order("O-1").context("an order")?;
     assert_eq!(order.vars.get(&2).map(String::as_str), Some("8901260000000000014"));
     rig.stop().await
+}
+
+#[tokio::test]
+async fn telecloud_may_post_to_the_module_from_inside_of_a_report() -> Result<()> {
+    // One slot for all: what a report held would be missed by the post.
+    let stage = Stage::empty(&["--concurrent-calls", "1"]).await;
+    let telecloud = FakeTelecloud::start().await?;
+    let port = stage.carrier.address().port();
+    let grant = |name: &str, methods: Value, paths: Value| {
+        json!({
+            "name": name, "scheme": "http", "host": "127.0.0.1", "port": port, "methods": methods, "paths": paths,
+            "secrets": ["carrier-token"], "private_network": true,
+        })
+    };
+    stage
+        .deploy(Deployment {
+            config: json!({
+                "carrier_url": stage.carrier.url(), "plan.VZW-15GB-UNLTT": "unlimited-15", "component.DATA": "8417871",
+            }),
+            grants: json!([
+                grant("new-lines", json!(["POST"]), json!(["/v1/activations"])),
+                grant("lists", json!(["GET"]), json!(["/v1/usage", "/v1/lines"])),
+            ]),
+            secrets: vec![("carrier-token".to_owned(), TOKEN.to_owned())],
+            ..Deployment::of(guest("usage-sync")?)
+        })
+        .await;
+    let admin = stage.gateway.admin();
+    let access = json!({
+        "url": format!("{}/{{format}}/{{Service}}/{{Action}}", telecloud.url()),
+        "api_id_key": API_ID_KEY, "api_key": API_KEY, "private_network": true,
+    });
+    admin.put(&format!("/v1/tenants/{TENANT}/telecloud"), access).await?;
+    let module = format!("/v1/tenants/{TENANT}/modules/{MODULE}");
+    let units = json!({ "usage": { "components": { "8417871": { "unit_divisor": 1_048_576 } } } });
+    admin.put(&format!("{module}/schedules"), units).await?;
+
+    let fields = with(fields_of("activate"), &[("order_number", "4711")]);
+    let account = fields["Customer[account_number]"].clone();
+    let created = stage.post(&fields).await;
+    assert!(created.body.contains("<SUCCESS>Y</SUCCESS>"), "{}", created.body);
+    let component = Component {
+        maximum: Some("100".parse()?),
+        ..Component::default()
+    };
+    let order = Order::new(&account, "4711", ServiceStatus::Active);
+    telecloud.put_order(order.with_component("8417871", component));
+    let reached = with(fields, &[("SERVICE", "Order/ReportUsage")]);
+    telecloud.on_maximum(&stage.url(), reached);
+    stage
+        .carrier
+        .set_usage("S-2001", "DATA", "recurring", "209715200", "bytes");
+
+    let run = admin
+        .post(&format!("{module}/runs"), json!({ "kind": "usage" }))
+        .await?;
+    let run = format!("{module}/runs/{}", run["id"].as_str().context("an id")?);
+    let ended = async {
+        loop {
+            let now = admin.get(&run).await?;
+            if now["status"] != "running" {
+                return anyhow::Ok(now);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(60), ended).await??;
+    assert_eq!(
+        (&ended["status"], &ended["counts"]["reported"]),
+        (&json!("done"), &json!(1)),
+        "{ended}"
+    );
+    let order = telecloud.order("4711").context("an order")?;
+    assert_eq!(order.components["8417871"].units.to_string(), "200");
+    let answers = telecloud.maximum_answers();
+    let [Ok(answer)] = answers.as_slice() else {
+        anyhow::bail!("{answers:?}");
+    };
+    assert!(
+        answer.body.contains("Unsupported SERVICE: Order/ReportUsage"),
+        "{}",
+        answer.body
+    );
+    Ok(())
 }
