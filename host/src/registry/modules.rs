@@ -96,8 +96,8 @@ impl Registry {
         Ok(())
     }
 
-    /// Removes a module with its settings, secrets and versions. Calls that are running end as they would; recorded
-    /// calls stay.
+    /// Removes a module with its settings, secrets, versions and runs of scheduled work. Calls that are running end as they
+    /// would; recorded calls and orders stay, and open jobs need a person.
     ///
     /// # Errors
     /// When there is no such tenant or module, or nothing could be written.
@@ -105,6 +105,8 @@ impl Registry {
         let mut change = self.change(&path.tenant).await?;
         change.state.module(&path.module)?;
         self.stores.documents.delete(&paths::module_folder(path)).await?;
+        // Totals that were told for one carrier mean nothing to the next module of this name.
+        self.stores.documents.delete(&paths::module_work(path)).await?;
         change.state.modules.remove(&path.module);
         self.commit(change.state);
         Ok(())

@@ -57,6 +57,11 @@ pub(super) fn module_folder(path: &ModulePath) -> String {
     format!("{TENANTS}{}/modules/{}/", path.tenant, path.module)
 }
 
+/// Everything that a module's scheduled work has left behind.
+pub(super) fn module_work(path: &ModulePath) -> String {
+    format!("work/{}/batches/{}/", path.tenant, path.module)
+}
+
 pub(super) fn module(path: &ModulePath) -> String {
     module_folder(path) + "module"
 }
