@@ -21,6 +21,7 @@ pub mod verdict;
 mod view;
 mod worker;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ use self::claim::Claims;
 use self::course::{Next, Turn};
 use self::index::Index;
 use crate::domain::call::CallId;
-use crate::domain::event::Event;
+use crate::domain::event::{self, Event};
 use crate::domain::job::{After, By, Identity};
 use crate::domain::name::{ModuleName, ModulePath, TenantName};
 use crate::journal::Step;
@@ -69,6 +70,8 @@ pub struct Jobs {
     vault: Arc<Vault>,
     orders: Orders,
     index: Mutex<Index>,
+    /// How runs ended of which the end could not be written.
+    unkept: Mutex<HashMap<JobKey, (Case, Next)>>,
     claims: Claims,
     /// Something became due sooner than the worker knows.
     wake: Notify,
@@ -90,6 +93,7 @@ impl Jobs {
             vault,
             orders,
             index: Mutex::default(),
+            unkept: Mutex::default(),
             claims: Claims::default(),
             wake: Notify::new(),
         });
@@ -109,16 +113,74 @@ impl Jobs {
             };
             after = Some(last.clone());
             for (key, stored) in &page {
-                let job = case::job(key, &stored.value)?;
-                let key = JobKey {
-                    tenant: tenant.clone(),
-                    call: job.call,
-                };
-                let due = job.next_due();
-                self.index().put(&key, &job, due);
-                recovery::settle(self, &key, &job).await?;
+                match self.take_up(tenant, key, &stored.value).await {
+                    // The others' orders are not to wait for it.
+                    Err(JobError::Storage(error @ StorageError::Damaged { .. })) => {
+                        tracing::error!(%error, "a job is damaged, and is left where it is");
+                    }
+                    taken => taken?,
+                }
             }
         }
+    }
+
+    async fn take_up(&self, tenant: &TenantName, name: &str, value: &[u8]) -> Result<(), JobError> {
+        let job = case::job(name, value)?;
+        let key = JobKey {
+            tenant: tenant.clone(),
+            call: job.call,
+        };
+        self.index().put(&key, &job, job.next_due());
+        recovery::settle(self, &key, &job).await
+    }
+
+    /// Writes how a run ended, when that could not be written at its end. False when it was.
+    async fn keep_late(&self, key: &JobKey) -> Result<bool, JobError> {
+        let unkept = self.unkept().get(key).cloned();
+        let Some((mut case, next)) = unkept else {
+            return Ok(false);
+        };
+        let (now, number) = (Timestamp::now(), case.job.steps);
+        case.job.steps += 1;
+        let mut changes = self.changes(key, &mut case, &next, Expect::Anything, now, None)?;
+        let mut order = self.observe(key, &case, now).await;
+        changes.extend(order.iter_mut().flat_map(|order| std::mem::take(&mut order.changes)));
+        let after = After {
+            at: now,
+            by: By::Gateway,
+            what: "how the run ended could be recorded only now".to_owned(),
+            run: None,
+            outcome: case.job.outcome,
+        };
+        let step = Step {
+            number,
+            after: &after,
+            micros: case.job.micros,
+            requests: case.job.requests,
+        };
+        let records = vec![step.record(key.call)];
+        self.stores
+            .log
+            .append(&key.tenant, records, changes, Durability::Synced)
+            .await?;
+        self.settle(key, &case, &next);
+        self.unkept().remove(key);
+        Ok(true)
+    }
+
+    fn unkept(&self) -> MutexGuard<'_, HashMap<JobKey, (Case, Next)>> {
+        self.unkept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether something newer than this call is on record of the event's order, so that what the call was answered with
+    /// says nothing any more: a suspension, say, that was followed by a resumption. An order comes to be only once.
+    async fn is_superseded(&self, path: &ModulePath, event: &Event, call: CallId) -> Result<bool, JobError> {
+        let (Some(order_number), false) = (&event.order_number, event.action == event::Action::Create) else {
+            return Ok(false);
+        };
+        let id = self.orders.id(&path.tenant, &path.module, order_number);
+        let order = self.orders.get(&path.tenant, id).await?;
+        Ok(order.is_some_and(|order| order.record.last_call > call))
     }
 
     /// The identity of an event that was posted to this module.
@@ -209,10 +271,24 @@ impl Jobs {
     }
 
     /// The event of a job is about to run again, in this call. The change is to be written with the record of the first
-    /// request, before that leaves: should the gateway stop then, the job stands as running and not as safe to run.
-    fn rerunning(&self, key: &JobKey, case: &mut Case, run: CallId) -> Result<Vec<Change>, JobError> {
+    /// request, before that leaves: should the gateway stop then, the job stands as running and not as safe to run. Should
+    /// somebody have changed the job since it was read, such as a person who closed it, the request does not leave.
+    fn rerunning(
+        &self,
+        key: &JobKey,
+        case: &mut Case,
+        revision: Revision,
+        run: CallId,
+    ) -> Result<Vec<Change>, JobError> {
         case.rerun(run);
-        self.changes(key, case, &Next::GoesOn, Expect::Anything, Timestamp::now(), None)
+        self.changes(
+            key,
+            case,
+            &Next::GoesOn,
+            Expect::Unchanged(revision),
+            Timestamp::now(),
+            None,
+        )
     }
 
     /// What has to be written for a job to stand where it stands now, or to be over. `window` is for how long its answer is
@@ -243,6 +319,7 @@ impl Jobs {
                 {
                     let answered = Answered {
                         call: key.call,
+                        given: now,
                         until: course::later(now, window.as_secs()),
                         reply: reply.clone(),
                     };

@@ -161,6 +161,18 @@ impl Exchange {
         matches!(self.end, Some(ExchangeEnd::Answered { .. }))
     }
 
+    /// Whether the carrier's answer can be its word on an order: it is one to a request that was to change something, and it
+    /// is not about the request itself, such as missing credentials.
+    #[must_use]
+    pub fn may_refuse(&self) -> bool {
+        let about_the_order = matches!(
+            &self.end,
+            Some(ExchangeEnd::Answered { response })
+                if matches!(response.status, 200..=299 | 400 | 402 | 404..=406 | 409..=428 | 430..=499)
+        );
+        !self.read_only && about_the_order
+    }
+
     /// Whether something may be different at the carrier because of it. An answer of 400 to 499 says that nothing is, but
     /// for 408, with which a server gives up on a request that it may have begun to act on.
     #[must_use]

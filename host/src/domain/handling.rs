@@ -13,7 +13,8 @@ use super::limits::InvalidLimit;
 pub struct Handling {
     /// Milliseconds until what is recorded of a call is on the disk; 0 to 60,000. With 0, the default, it is there before
     /// anything is sent to a carrier and before TeleCloud is answered. With more, a crash or a power failure can lose the
-    /// records of the last so many milliseconds: orders that were carried out may be carried out again.
+    /// records of the last so many milliseconds: orders that were carried out may be carried out again, and orders that
+    /// TeleCloud was told are pending may be forgotten.
     pub sync_within_ms: u64,
     /// Seconds for which an event that is posted again gets the answer of the first, after a success; 0 to 86,400.
     pub repeat_s: u64,
@@ -26,6 +27,9 @@ pub struct Handling {
     pub pending_s: u64,
     /// Seconds after which an unknown outcome that the carrier could not resolve needs a person; 60 to 604,800.
     pub unknown_s: u64,
+    /// Seconds after a request was cut off for which it may still arrive; 0 to 3,600. Until then the carrier's word that the
+    /// event did not happen is not believed, because it might happen yet.
+    pub settle_s: u64,
     /// Seconds after which news that TeleCloud does not take needs a person; 60 to 604,800.
     pub telling_s: u64,
     /// Seconds for which the answer of an event whose outcome was unknown first is kept for its next post; 60 to 604,800.
@@ -41,6 +45,7 @@ impl Default for Handling {
             overtime_ms: 60_000,
             pending_s: 14 * 86_400,
             unknown_s: 86_400,
+            settle_s: 120,
             telling_s: 86_400,
             found_s: 86_400,
         }
@@ -66,6 +71,7 @@ impl Handling {
             ("handling.overtime_ms".to_owned(), 0, 600_000, self.overtime_ms),
             ("handling.pending_s".to_owned(), 60, 90 * 86_400, self.pending_s),
             ("handling.unknown_s".to_owned(), 60, week, self.unknown_s),
+            ("handling.settle_s".to_owned(), 0, 3_600, self.settle_s),
             ("handling.telling_s".to_owned(), 60, week, self.telling_s),
             ("handling.found_s".to_owned(), 60, week, self.found_s),
         ];

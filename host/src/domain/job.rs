@@ -104,6 +104,10 @@ pub enum Reason {
     StillUnknown,
     /// The order has been pending for longer than the age limit.
     StillPending,
+    /// TeleCloud waits for the order, and the module rejected it without an answer of the carrier that says so.
+    NotRefusedByCarrier,
+    /// The order was cancelled while it was under way, and the carrier has finished it all the same.
+    CancelledMeanwhile,
     /// The event was to be run again and did not get through within the age limit.
     NotRunAgain,
     /// It happened, TeleCloud was told that the outcome is unknown, and the event was not posted again.
@@ -128,6 +132,13 @@ impl Reason {
             Self::NoModule => "the module was removed while the order was under way",
             Self::StillUnknown => "the carrier could not say in time whether it happened: look there",
             Self::StillPending => "the order has been pending at the carrier for too long: ask there",
+            Self::NotRefusedByCarrier => {
+                "the module rejected the order, but the carrier was not heard to refuse it, so it is not failed: see the \
+                 last run for what it needs, such as a setting or a secret"
+            }
+            Self::CancelledMeanwhile => {
+                "the order was cancelled while it was under way, and the carrier has finished it all the same: end it there"
+            }
             Self::NotRunAgain => "it did not happen, TeleCloud waits for it, and running it again did not get through",
             Self::NotPostedAgain => {
                 "it happened at the carrier, TeleCloud was told that the outcome is unknown, and did not ask again"

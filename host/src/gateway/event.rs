@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinError;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -12,7 +13,7 @@ use tracing::Instrument;
 use super::{Gateway, RECORD};
 use crate::domain::answer::Reply;
 use crate::domain::call::{CallId, Exchange, Outcome};
-use crate::domain::event::Event;
+use crate::domain::event::{ActionKind, Event};
 use crate::jobs::verdict::{NOT_RECORDED, STOPPED, Verdict, open_reply, verdict};
 use crate::jobs::{Claim, Ending, JobError, Posted, Running};
 use crate::journal::CallLog;
@@ -53,15 +54,14 @@ impl Gateway {
             match claim {
                 Claim::Run(running) => return self.run(admitted, running).await,
                 Claim::Again(call, reply) => return self.repeated(log, call, reply).await,
-                // The first is answered by its own deadline, which is no later, and its answer is on record soon after.
-                Claim::Join(call, ended) => match timeout_at(admitted.deadline + RECORD, reply(ended)).await {
+                Claim::Join(call, ended) => match joined(event, admitted.deadline, ended).await {
                     Ok(Some(reply)) => return self.repeated(log, call, reply).await,
                     // Its call ended without a claim on the event.
                     Ok(None) => {}
                     Err(_) => return self.repeated(log, call, open_reply(event.action.kind())).await,
                 },
                 Claim::Open(key) => {
-                    let again = self.jobs.posted_again(&key, event.action.kind(), admitted.deadline);
+                    let again = self.jobs.posted_again(&key, &settings.path, event, admitted.deadline);
                     match again.await {
                         Ok(Some(reply)) => return self.repeated(log, key.call, reply).await,
                         Ok(None) => {}
@@ -195,6 +195,20 @@ impl Gateway {
         tracing::error!(%error, "an event could not be claimed");
         let verdict = Verdict::refused(NOT_RECORDED, format!("the event could not be claimed: {error}"));
         self.finish(log, verdict).await
+    }
+}
+
+/// The reply of the call that runs the same event, waited for until the deadline. That call is answered by its own deadline,
+/// which is no later. Only it knows then whether an order is pending, and keeps that with its job, so there is no other answer
+/// to an Order/Create than the one that it gives.
+async fn joined(
+    event: &Event,
+    deadline: Instant,
+    ended: watch::Receiver<Option<Reply>>,
+) -> Result<Option<Reply>, Elapsed> {
+    match event.action.kind() {
+        ActionKind::Create => Ok(reply(ended).await),
+        _ => timeout_at(deadline, reply(ended)).await,
     }
 }
 

@@ -9,7 +9,7 @@ use super::index::JobKey;
 use super::verdict::open_reply;
 use super::{JobError, Jobs};
 use crate::domain::answer::Reply;
-use crate::domain::event::{ActionKind, Event};
+use crate::domain::event::Event;
 use crate::domain::job::{By, Stage, Told};
 use crate::domain::name::ModulePath;
 
@@ -22,7 +22,8 @@ impl Jobs {
     pub async fn posted_again(
         &self,
         key: &JobKey,
-        action: ActionKind,
+        path: &ModulePath,
+        event: &Event,
         deadline: Instant,
     ) -> Result<Option<Reply>, JobError> {
         let mut hurried = false;
@@ -38,10 +39,19 @@ impl Jobs {
                 return Ok(None);
             };
             if case.job.standing() == Stage::Found {
+                let superseded = self.is_superseded(path, event, key.call).await?;
                 let taken = self.advance(key, By::Telecloud, None, |case, now| {
-                    (case.job.standing() == Stage::Found).then(|| case.taken(now))
+                    let found = case.job.standing() == Stage::Found;
+                    found.then(|| match superseded {
+                        true => turn(
+                            Next::Ends(None),
+                            "posted again after newer events of its order, so it is run",
+                        ),
+                        false => case.taken(now),
+                    })
                 });
                 match taken.await? {
+                    Some(_) if superseded => return Ok(None),
                     Some(_) => return Ok(case.matter.reply),
                     None => continue,
                 }
@@ -59,7 +69,7 @@ impl Jobs {
             match case.matter.reply {
                 Some(reply) => return Ok(Some(reply)),
                 None => {
-                    let reply = open_reply(action);
+                    let reply = open_reply(event.action.kind());
                     if self.promised(key, &reply).await? {
                         return Ok(Some(reply));
                     }

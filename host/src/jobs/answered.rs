@@ -1,6 +1,6 @@
 //! Answers that are kept for a while, for the same event posted again.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::JobError;
@@ -17,6 +17,8 @@ use crate::vault::Vault;
 pub(super) struct Answered {
     /// In which call.
     pub(super) call: CallId,
+    /// When.
+    pub(super) given: Timestamp,
     /// Until when it is given again.
     pub(super) until: Timestamp,
     /// What it was.
@@ -26,8 +28,19 @@ pub(super) struct Answered {
 /// What stands in the open: enough to clear up by.
 #[derive(Serialize, Deserialize)]
 struct Open {
+    given: Timestamp,
     until: Timestamp,
 }
+
+impl Open {
+    /// Whether it is given no more. By a clock that was set back since, nobody can tell when it was given.
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.until <= now || now.duration_since(self.given) < -CLOCK_SLACK
+    }
+}
+
+/// By how much a clock may be set back without anybody minding.
+const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(60);
 
 const END: u8 = b'\n';
 
@@ -47,7 +60,11 @@ impl Answered {
     pub(super) fn put(&self, tenant: &TenantName, vault: &Vault, identity: Identity) -> Result<Change, JobError> {
         let key = key(tenant, identity);
         let failed = |error: serde_json::Error| JobError::Unwritable(error.to_string());
-        let mut value = serde_json::to_vec(&Open { until: self.until }).map_err(failed)?;
+        let mut value = serde_json::to_vec(&Open {
+            given: self.given,
+            until: self.until,
+        })
+        .map_err(failed)?;
         value.push(END);
         let text = Secret::new(serde_json::to_string(self).map_err(failed)?);
         value.extend(vault.seal(&key, &text));
@@ -72,7 +89,7 @@ impl Answered {
         };
         let damaged = |why: String| StorageError::Damaged { what: key.clone(), why };
         let (open, sealed) = split(&stored.value).ok_or_else(|| damaged("it is not as it was written".to_owned()))?;
-        if open.until <= now {
+        if open.is_over(now) {
             return Ok(None);
         }
         let text = vault
@@ -99,7 +116,7 @@ impl Answered {
             after = Some(last.clone());
             let old: Vec<Change> = page
                 .into_iter()
-                .filter(|(_, stored)| split(&stored.value).is_none_or(|(open, _)| open.until <= now))
+                .filter(|(_, stored)| split(&stored.value).is_none_or(|(open, _)| open.is_over(now)))
                 .map(|(key, stored)| Change::Delete {
                     key,
                     // One that was written again meanwhile is a new one.

@@ -5,6 +5,12 @@ use crate::domain::job::Stage;
 /// Seconds between attempts once a person has been told.
 pub(super) const IN_FALLOUT_S: u64 = 6 * 3_600;
 
+/// Seconds to the next check that a module may ask for: a second, so that no carrier is asked without pause, to a day, so
+/// that no order is forgotten.
+pub(super) fn asked_for(seconds: u32) -> u64 {
+    u64::from(seconds).clamp(1, 86_400)
+}
+
 /// Seconds to the first attempt, and the most between two.
 fn bounds(stage: Stage) -> (u64, u64) {
     match stage {

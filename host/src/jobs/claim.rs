@@ -13,7 +13,7 @@ use super::course::{Begin, Came, Next};
 use super::index::JobKey;
 use super::{JobError, Jobs};
 use crate::domain::answer::Reply;
-use crate::domain::call::{CallId, Outcome};
+use crate::domain::call::{CallId, Exchange, Outcome};
 use crate::domain::event::Event;
 use crate::domain::handling::Handling;
 use crate::domain::job::{Identity, Told};
@@ -124,7 +124,10 @@ impl Jobs {
             return Ok(Claim::Open(key));
         }
         let (documents, now) = (&*self.stores.documents, Timestamp::now());
-        if let Some(answered) = Answered::find(documents, &path.tenant, &self.vault, identity, now).await? {
+        let answered = Answered::find(documents, &path.tenant, &self.vault, identity, now).await?;
+        if let Some(answered) = answered
+            && !self.is_superseded(path, event, answered.call).await?
+        {
             return Ok(Claim::Again(answered.call, answered.reply));
         }
         let begin = Begin {
@@ -256,8 +259,14 @@ impl Running {
             (Ok(()), Next::GoesOn) => self.jobs.settle(&self.key, &case, &next),
             // It was never in the index.
             (Ok(()), Next::Ends(_)) => {}
-            // Part of it may be kept.
-            (Err(_), _) => self.jobs.watch(&self.key, &state.case),
+            // A part of it may be kept. The rest is, as soon as that is possible.
+            (Err(_), _) => {
+                self.jobs.watch(&self.key, &state.case);
+                if log.exchanges().iter().any(Exchange::got_out) {
+                    let ended = (case.clone(), next.clone());
+                    self.jobs.unkept().insert(self.key.clone(), ended);
+                }
+            }
         }
         if let Some(turnstile) = state.turnstile.take()
             && state.case.job.told == Told::Nothing

@@ -25,7 +25,12 @@ pub enum Came {
     /// Taken by the carrier, to be finished later.
     Pending(Pending),
     /// Definitely refused by the carrier or the module.
-    Rejected(String),
+    Rejected {
+        /// For TeleCloud's caller.
+        text: String,
+        /// The carrier was heard, so it may be its refusal, and not only the module's own.
+        by_carrier: bool,
+    },
     /// Nothing was changed, for want of a carrier or of the module's health.
     NothingChanged,
     /// It may have happened.
@@ -128,7 +133,9 @@ impl Case {
     pub(super) fn ended(&mut self, came: Came, reply: &Reply, now: Timestamp) -> Turn {
         match (self.job.told, came) {
             (Told::Nothing, Came::Done(_)) => turn(Next::Ends(Some(reply.clone())), "done"),
-            (Told::Nothing, Came::Rejected(_) | Came::NothingChanged) => turn(Next::Ends(None), "nothing was changed"),
+            (Told::Nothing, Came::Rejected { .. } | Came::NothingChanged) => {
+                turn(Next::Ends(None), "nothing was changed")
+            }
             (Told::Nothing, came) => {
                 // TeleCloud hears of it in this very reply.
                 self.answered(reply);
@@ -139,9 +146,14 @@ impl Case {
                 self.open(came, now)
             }
             (Told::Pending, Came::Done(vars)) => self.tell_success(vars, now),
-            (Told::Pending, Came::Rejected(text)) => self.tell_failure(text, Vars::default(), now),
+            (Told::Pending, Came::Rejected { text, by_carrier: true }) => self.tell_failure(text, Vars::default(), now),
+            (Told::Pending, Came::Rejected { by_carrier: false, .. }) => {
+                // A setting or a secret may be missing. That is no reason to refund anything.
+                self.job.stage = Stage::Again;
+                self.fall_out(Reason::NotRefusedByCarrier, now)
+            }
             (Told::Pending, Came::NothingChanged) => {
-                if self.job.run == self.job.call {
+                if self.job.stage == Stage::Running && self.job.run == self.job.call {
                     self.stand(Stage::Again, Outcome::Unreachable, now);
                 } else {
                     // It was run again already: its age and its attempts count from the first time.
@@ -160,7 +172,7 @@ impl Case {
                 self.open(came, now)
             }
             (Told::Unknown, Came::Done(vars)) => self.found(Answer::Done(vars), now),
-            (Told::Unknown, Came::Rejected(_) | Came::NothingChanged) => {
+            (Told::Unknown, Came::Rejected { .. } | Came::NothingChanged) => {
                 self.job.outcome = Outcome::Unreachable;
                 turn(Next::Ends(None), "nothing was changed; it is safe to post it again")
             }
@@ -302,7 +314,7 @@ impl Case {
         self.matter.state = state;
         self.stand(Stage::Pending, Outcome::Pending, now);
         if let Some(seconds) = check_after {
-            self.job.due = later(now, u64::from(seconds));
+            self.job.due = later(now, backoff::asked_for(seconds));
         }
     }
 

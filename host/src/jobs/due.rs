@@ -18,17 +18,19 @@ pub(super) enum Due {
 }
 
 impl Due {
-    /// What is due first. News go before questions, because TeleCloud waits for them.
-    pub(super) fn of(job: &Job, now: Timestamp) -> Self {
-        if job.unsent.as_ref().is_some_and(|unsent| unsent.due <= now) {
+    /// What is due first. News go before questions, because TeleCloud waits for them. When the clock was set back since the
+    /// job was written, its times say nothing, and whatever has waited for as long as was meant is due.
+    pub(super) fn of(job: &Job, now: Timestamp, hurried: bool) -> Self {
+        let is_due = |due: Timestamp| due <= now || now < job.written;
+        if job.unsent.as_ref().is_some_and(|unsent| is_due(unsent.due)) {
             return Self::News;
         }
         match job.stage {
             Stage::Running => Self::Settling,
             // There is nothing to ask. Its own time says nothing about when the news are due.
             Stage::Telling => Self::Nothing,
-            _ if job.due > now => Self::Nothing,
-            _ => Self::Question,
+            _ if hurried || is_due(job.due) => Self::Question,
+            _ => Self::Nothing,
         }
     }
 }
@@ -75,8 +77,27 @@ mod tests {
         ];
         let now = Timestamp::UNIX_EPOCH;
         for (stage, due, news, expected) in table {
-            let found = Due::of(&job(stage, due, news, now), now);
+            let found = Due::of(&job(stage, due, news, now), now, false);
             assert_eq!(found, expected, "{stage} {due} {news:?}");
         }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_keeps_nothing_waiting() {
+        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 365);
+        let earlier = now - SignedDuration::from_hours(24);
+        let asked = Due::of(&job(Stage::Pending, 60, None, now), earlier, false);
+        let told = Due::of(&job(Stage::Telling, 0, Some(60), now), earlier, false);
+        assert_eq!((asked, told), (Due::Question, Due::News));
+    }
+
+    #[test]
+    fn who_is_waited_for_is_asked_before_its_time() {
+        let now = Timestamp::UNIX_EPOCH;
+        assert_eq!(Due::of(&job(Stage::Unknown, 600, None, now), now, true), Due::Question);
+        assert_eq!(
+            Due::of(&job(Stage::Telling, 600, Some(600), now), now, true),
+            Due::Nothing
+        );
     }
 }

@@ -33,17 +33,43 @@ struct Entry {
     /// Its account, while its order's number is not known.
     unlinked: Option<String>,
     due: Option<Instant>,
+    /// Somebody waits for it: it is asked although it is not time yet.
+    hurried: bool,
+    /// How many changes of the job are known here.
+    steps: u32,
     /// Somebody is at it: it is not due however late it is.
     busy: bool,
     changed: Arc<Notify>,
 }
+
+/// What a note is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Noted {
+    /// An order that is pending.
+    Pending(JobKey),
+    /// More than one: nobody can tell which is meant.
+    Several,
+    /// An order that is pending no more.
+    Ended,
+    /// Nothing that is known here.
+    Unknown,
+}
+
+/// How long the notes of orders that are pending no more are remembered. Carriers repeat their callbacks for some hours.
+const ENDED_NOTES: Duration = Duration::from_secs(24 * 3_600);
+
+/// Most of them: a few MiB.
+const ENDED_NOTES_MAX: usize = 100_000;
 
 /// The open jobs.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     entries: HashMap<JobKey, Entry>,
     by_identity: HashMap<Identity, JobKey>,
-    by_note: HashMap<Identity, JobKey>,
+    /// Modules ought to give each order a note of its own, and some will not.
+    by_note: HashMap<Identity, BTreeSet<JobKey>>,
+    /// Notes of orders that are pending no more, and since when. Carriers call back twice.
+    ended_notes: HashMap<Identity, Instant>,
     unlinked: HashMap<(TenantName, String), BTreeSet<CallId>>,
     due: BTreeSet<(Instant, JobKey)>,
 }
@@ -51,7 +77,18 @@ pub(super) struct Index {
 impl Index {
     /// Takes over how a job stands now.
     pub(super) fn put(&mut self, key: &JobKey, job: &Job, due: Option<Timestamp>) {
+        if self.entries.get(key).is_some_and(|entry| entry.steps > job.steps) {
+            // Somebody who wrote later was quicker here.
+            return;
+        }
         let old = self.take(key);
+        let old_note = old
+            .as_ref()
+            .and_then(|old| old.note)
+            .filter(|note| Some(*note) != job.note);
+        if let Some(note) = old_note {
+            self.note_ended(note);
+        }
         let (busy, changed) = old.map_or_else(|| (false, Arc::default()), |old| (old.busy, old.changed));
         let entry = Entry {
             identity: job.identity,
@@ -61,12 +98,14 @@ impl Index {
                 _ => None,
             },
             due: due.map(|due| Instant::now() + wait(job, due)),
+            hurried: false,
+            steps: job.steps,
             busy,
             changed,
         };
         self.by_identity.insert(entry.identity, key.clone());
         if let Some(note) = entry.note {
-            self.by_note.insert(note, key.clone());
+            self.by_note.entry(note).or_default().insert(key.clone());
         }
         if let Some(account) = &entry.unlinked {
             let place = (key.tenant.clone(), account.clone());
@@ -82,7 +121,21 @@ impl Index {
     /// Forgets a job that is over.
     pub(super) fn remove(&mut self, key: &JobKey) {
         if let Some(entry) = self.take(key) {
+            if let Some(note) = entry.note {
+                self.note_ended(note);
+            }
             entry.changed.notify_waiters();
+        }
+    }
+
+    fn note_ended(&mut self, note: Identity) {
+        let now = Instant::now();
+        if self.ended_notes.len() >= ENDED_NOTES_MAX {
+            self.ended_notes
+                .retain(|_, ended| now.duration_since(*ended) < ENDED_NOTES);
+        }
+        if self.ended_notes.len() < ENDED_NOTES_MAX {
+            self.ended_notes.insert(note, now);
         }
     }
 
@@ -93,9 +146,12 @@ impl Index {
             self.by_identity.remove(&entry.identity);
         }
         if let Some(note) = entry.note
-            && self.by_note.get(&note) == Some(key)
+            && let Some(keys) = self.by_note.get_mut(&note)
         {
-            self.by_note.remove(&note);
+            keys.remove(key);
+            if keys.is_empty() {
+                self.by_note.remove(&note);
+            }
         }
         if let Some(account) = &entry.unlinked {
             let place = (key.tenant.clone(), account.clone());
@@ -118,8 +174,14 @@ impl Index {
     }
 
     /// The pending order with this note.
-    pub(super) fn of_note(&self, note: Identity) -> Option<JobKey> {
-        self.by_note.get(&note).cloned()
+    pub(super) fn of_note(&self, note: Identity) -> Noted {
+        let mut keys = self.by_note.get(&note).into_iter().flatten();
+        match (keys.next(), keys.next()) {
+            (Some(key), None) => Noted::Pending(key.clone()),
+            (Some(_), Some(_)) => Noted::Several,
+            (None, _) if self.ended_notes.contains_key(&note) => Noted::Ended,
+            (None, _) => Noted::Unknown,
+        }
     }
 
     /// The jobs of an account whose orders have no number yet.
@@ -147,12 +209,13 @@ impl Index {
             }
             let now = Instant::now();
             entry.due = Some(now);
+            entry.hurried = true;
             self.due.insert((now, key.clone()));
         }
     }
 
-    /// Takes a job that is due, for somebody to work on; else says when the next one is.
-    pub(super) fn next(&mut self, now: Instant) -> Result<JobKey, Option<Instant>> {
+    /// Takes a job that is due, for somebody to work on, and whether somebody waits for it; else says when the next one is.
+    pub(super) fn next(&mut self, now: Instant) -> Result<(JobKey, bool), Option<Instant>> {
         let mut busy = Vec::new();
         let found = loop {
             let Some((due, key)) = self.due.first() else {
@@ -170,7 +233,7 @@ impl Index {
                 }
                 entry.busy = true;
                 entry.due = None;
-                break Ok(key);
+                break Ok((key, std::mem::take(&mut entry.hurried)));
             }
         };
         for key in busy {

@@ -67,6 +67,10 @@ impl Case {
 
     fn accepted(&mut self, sent: &Update) -> Turn {
         self.matter.known.merge(sent.vars.clone());
+        if let Some((Reason::NotTold | Reason::NoTelecloud | Reason::NotLinked, was)) = self.job.fallout {
+            self.job.stage = was;
+            self.job.fallout = None;
+        }
         if self.matter.news != *sent {
             // There is more by now. To say the same again with it does no harm.
             return turn(Next::GoesOn, "TeleCloud was told, and there is more to tell");

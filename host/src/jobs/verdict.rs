@@ -112,7 +112,10 @@ pub fn verdict(action: ActionKind, result: Result<Result<Answer, Failure>, Fault
                 text
             };
             Verdict {
-                came: Came::Rejected(text.clone()),
+                came: Came::Rejected {
+                    text: text.clone(),
+                    by_carrier: exchanges.iter().any(Exchange::may_refuse),
+                },
                 ..failure(text, Outcome::Rejected, None)
             }
         }

@@ -6,9 +6,11 @@ mod ask;
 mod callback;
 mod tell;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -76,8 +78,8 @@ impl Worker {
             };
             let Ok(permit) = permit else { break };
             let next = self.jobs.index().next(Instant::now());
-            let key = match next {
-                Ok(key) => key,
+            let (key, hurried) = match next {
+                Ok(next) => next,
                 Err(due) => {
                     drop(permit);
                     let look = Instant::now() + LOOK;
@@ -92,10 +94,15 @@ impl Worker {
             let worker = Arc::clone(&self);
             let span = tracing::info_span!("job", tenant = %key.tenant, call = %key.call);
             let work = async move {
-                let pause = match worker.work(&key).await {
-                    Ok(()) => Duration::ZERO,
-                    Err(error) => {
+                // A panic must not keep the job from being looked at again.
+                let pause = match AssertUnwindSafe(worker.work(&key, hurried)).catch_unwind().await {
+                    Ok(Ok(())) => Duration::ZERO,
+                    Ok(Err(error)) => {
                         tracing::error!(%error, "a job could not go on");
+                        TROUBLE
+                    }
+                    Err(_) => {
+                        tracing::error!("work on a job ended in a panic");
                         TROUBLE
                     }
                 };
@@ -112,7 +119,7 @@ impl Worker {
     }
 
     /// Does one thing for a job: tells its news, or else asks its module.
-    async fn work(&self, key: &JobKey) -> Result<(), JobError> {
+    async fn work(&self, key: &JobKey, hurried: bool) -> Result<(), JobError> {
         let Some(case) = self.jobs.case(key).await? else {
             self.jobs.index().remove(key);
             return Ok(());
@@ -121,7 +128,7 @@ impl Worker {
         let Some(serving) = self.modules.serving(key.tenant.as_str(), case.job.module.as_str()) else {
             return self.no_module(key).await;
         };
-        match Due::of(&case.job, now) {
+        match Due::of(&case.job, now, hurried) {
             Due::News => self.tell(key, &serving, case).await,
             Due::Settling => self.settle(key, &case).await,
             Due::Question => self.ask(key, &serving, case).await,
@@ -136,6 +143,9 @@ impl Worker {
     async fn settle(&self, key: &JobKey, case: &Case) -> Result<(), JobError> {
         if self.jobs.claims.holds(case.job.identity) {
             self.jobs.watch(key, case);
+            return Ok(());
+        }
+        if self.jobs.keep_late(key).await? {
             return Ok(());
         }
         super::recovery::settle(&self.jobs, key, &case.job).await
@@ -211,8 +221,15 @@ impl Worker {
 
 /// What a record is found by.
 fn subject(case: &Case) -> Document {
-    Document::new(serde_json::json!({
+    let mut fields = serde_json::json!({
         "Customer": { "account_number": case.job.account_number },
         "order_number": case.job.order_number,
-    }))
+    });
+    // Secrets among the VARs are masked in the whole record by this: carriers like to quote them.
+    let mut vars = case.matter.event.vars.clone();
+    vars.merge(case.matter.known.clone());
+    for (index, value) in vars.iter() {
+        fields[format!("VAR{index}")] = value.into();
+    }
+    Document::new(fields)
 }

@@ -154,8 +154,8 @@ impl Admin {
             .await?;
         }
         let at = format!("{at}/modules/{module}");
-        self.put(&at, json!({ "title": module, "limits": deployment.limits }))
-            .await?;
+        let settings = json!({ "title": module, "limits": deployment.limits, "handling": deployment.handling });
+        self.put(&at, settings).await?;
         self.put(&format!("{at}/config"), deployment.config).await?;
         self.put(&format!("{at}/grants"), deployment.grants).await?;
         for (name, value) in deployment.secrets {

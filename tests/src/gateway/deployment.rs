@@ -17,6 +17,9 @@ pub struct Deployment {
     pub secrets: Vec<(String, String)>,
     /// Its limits; those not named are the default.
     pub limits: Value,
+    /// How its events are handled; what is not named is the default. The fake carrier acts on a request at once or never,
+    /// so that nothing has to settle.
+    pub handling: Value,
 }
 
 impl Deployment {
@@ -29,6 +32,7 @@ impl Deployment {
             grants: json!([]),
             secrets: Vec::new(),
             limits: json!({}),
+            handling: json!({ "settle_s": 0 }),
         }
     }
 

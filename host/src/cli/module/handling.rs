@@ -26,6 +26,9 @@ pub struct HandlingArgs {
     /// Seconds after which an unknown outcome that the carrier could not resolve needs a person
     #[arg(long, value_name = "S")]
     unknown_s: Option<u64>,
+    /// Seconds after a request was cut off for which the carrier's word that nothing happened is not believed
+    #[arg(long, value_name = "S")]
+    settle_s: Option<u64>,
     /// Seconds after which news that TeleCloud does not take needs a person
     #[arg(long, value_name = "S")]
     telling_s: Option<u64>,
@@ -50,6 +53,7 @@ impl HandlingArgs {
             overtime_ms: self.overtime_ms.unwrap_or(old.overtime_ms),
             pending_s: self.pending_s.unwrap_or(old.pending_s),
             unknown_s: self.unknown_s.unwrap_or(old.unknown_s),
+            settle_s: self.settle_s.unwrap_or(old.settle_s),
             telling_s: self.telling_s.unwrap_or(old.telling_s),
             found_s: self.found_s.unwrap_or(old.found_s),
         }
@@ -72,6 +76,7 @@ pub(super) fn rows(handling: &Handling) -> Vec<(&'static str, String)> {
         ("overtime", format!("{} ms", handling.overtime_ms)),
         ("pending", format!("a person after {} s", handling.pending_s)),
         ("unknown", format!("a person after {} s", handling.unknown_s)),
+        ("settling", format!("{} s", handling.settle_s)),
         ("telling", format!("a person after {} s", handling.telling_s)),
         ("found", format!("kept for {} s", handling.found_s)),
     ]

@@ -29,6 +29,14 @@ impl Case {
                 }
                 (Told::Nothing | Told::Unknown, answer) => self.found(answer, now),
             },
+            Ok(Finding::DidNotHappen) if self.age(now) < handling.settle_s => {
+                self.retry(now);
+                self.job.due = self.job.due.max(later(self.job.since, handling.settle_s));
+                turn(
+                    Next::GoesOn,
+                    "the carrier says that it did not happen; the request may still arrive, so it is asked again",
+                )
+            }
             Ok(Finding::DidNotHappen) => self.did_not_happen(now),
             Ok(Finding::Undecided) => self.not_yet(
                 "the carrier cannot say yet whether it happened",
@@ -85,7 +93,7 @@ impl Case {
                 if let Some(seconds) = check_after
                     && self.job.stage == Stage::Pending
                 {
-                    self.job.due = later(now, u64::from(seconds));
+                    self.job.due = later(now, backoff::asked_for(seconds));
                 }
                 turn
             }

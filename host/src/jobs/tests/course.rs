@@ -41,6 +41,21 @@ fn unknown(event: &Event) -> Case {
     case
 }
 
+fn rejected(text: &str) -> Came {
+    Came::Rejected {
+        text: text.into(),
+        by_carrier: true,
+    }
+}
+
+/// Nothing that was cut off is still on its way.
+fn settled() -> Handling {
+    Handling {
+        settle_s: 0,
+        ..Handling::default()
+    }
+}
+
 fn waiting() -> Case {
     let mut case = begun(&create());
     let reply = Reply::Success {
@@ -56,7 +71,7 @@ fn a_call_that_ends_in_time_leaves_an_answer_or_nothing() {
     let reply = success(&[(3, "1")]);
     let table = [
         (Came::Done(vars(&[(3, "1")])), Next::Ends(Some(reply.clone()))),
-        (Came::Rejected("no".into()), Next::Ends(None)),
+        (rejected("no"), Next::Ends(None)),
         (Came::NothingChanged, Next::Ends(None)),
         (Came::Unknown, Next::GoesOn),
         (Came::Pending(pending("A-1")), Next::GoesOn),
@@ -76,7 +91,7 @@ fn what_ends_after_its_deadline_is_told_by_an_update_and_never_failed_without_a_
             Update::active(vars(&[(3, "1")])),
         ),
         (
-            Came::Rejected("Carrier Error: no".into()),
+            rejected("Carrier Error: no"),
             Stage::Telling,
             Update::failed("Carrier Error: no", Vars::default()),
         ),
@@ -129,7 +144,7 @@ fn what_did_happen_reaches_telecloud_the_way_it_waits_for_it() {
 
 #[test]
 fn what_did_not_happen_is_run_again_where_telecloud_waits_and_let_go_where_it_does_not() {
-    let handling = Handling::default();
+    let handling = settled();
     let mut case = unknown(&create());
     let turn = case.finding(Ok(Finding::DidNotHappen), &handling, second(5));
     assert_eq!((turn.next, case.job.stage), (Next::GoesOn, Stage::Again));
@@ -140,6 +155,44 @@ fn what_did_not_happen_is_run_again_where_telecloud_waits_and_let_go_where_it_do
 
     let turn = unknown(&suspend()).finding(Ok(Finding::DidNotHappen), &handling, second(5));
     assert_eq!(turn.next, Next::Ends(None), "the next post runs");
+}
+
+#[test]
+fn what_may_still_arrive_is_not_taken_as_not_happened() {
+    let handling = Handling::default();
+    let mut case = unknown(&create());
+    let early = second(handling.settle_s - 1);
+    case.finding(Ok(Finding::DidNotHappen), &handling, early);
+    assert_eq!(case.job.stage, Stage::Unknown);
+    assert!(
+        case.job.due >= second(handling.settle_s),
+        "not asked again before it can be believed"
+    );
+    case.finding(Ok(Finding::DidNotHappen), &handling, second(handling.settle_s));
+    assert_eq!(case.job.stage, Stage::Again);
+}
+
+#[test]
+fn a_rejection_that_the_carrier_was_not_heard_to_give_refunds_nothing() {
+    let mut case = overdue();
+    let came = Came::Rejected {
+        text: "the setting carrier_url is missing".into(),
+        by_carrier: false,
+    };
+    case.ended(came, &Reply::success(), second(30));
+    assert_eq!(case.job.fallout, Some((Reason::NotRefusedByCarrier, Stage::Again)));
+    assert_eq!(case.matter.news, Update::default());
+}
+
+#[test]
+fn an_order_that_does_not_get_through_when_it_is_run_again_needs_a_person_in_time() {
+    let mut case = overdue();
+    case.ended(Came::NothingChanged, &Reply::success(), second(0));
+    // Nothing leaves in any of these, so the job never stands as running.
+    for _ in 0..3 {
+        case.ended(Came::NothingChanged, &Reply::success(), second(500));
+    }
+    assert_eq!((case.job.since, case.job.attempts), (second(0), 4));
 }
 
 #[test]

@@ -191,7 +191,11 @@ impl World {
             1 | 2 => (lost(), Came::Unknown),
             3 => {
                 *carrier.refused.entry(number_of(event)).or_default() += 1;
-                (answered(422), Came::Rejected("Carrier Error: no".into()))
+                let came = Came::Rejected {
+                    text: "Carrier Error: no".into(),
+                    by_carrier: true,
+                };
+                (answered(422), came)
             }
             _ => {
                 let reason = "refused".into();
@@ -244,7 +248,7 @@ impl World {
                 Claim::Again(_, reply) => return self.hears(number, &reply),
                 Claim::Open(key) => {
                     let soon = Instant::now() + Duration::from_millis(1);
-                    let again = jobs.posted_again(&key, event.action.kind(), soon).await;
+                    let again = jobs.posted_again(&key, &path, &event, soon).await;
                     if let Some(reply) = again.expect("the store works") {
                         return self.hears(number, &reply);
                     }
@@ -272,10 +276,13 @@ impl World {
                 tenant: path().tenant,
                 call: view.call,
             };
-            let Some(mut case) = jobs.case(&key).await.expect("readable") else {
+            let Some((mut case, revision)) = jobs.read(&key).await.expect("readable") else {
                 continue;
             };
-            let handling = Handling::default();
+            let handling = Handling {
+                settle_s: 0,
+                ..Handling::default()
+            };
             match case.job.stage {
                 Stage::Unknown => {
                     let happened = self.carrier.borrow().done.contains(&key.call);
@@ -293,7 +300,10 @@ impl World {
                     let log = self.log(self.id());
                     log.event(&case.job.service, &case.matter.event.document);
                     let event = case.matter.event.clone();
-                    log.along(jobs.rerunning(&key, &mut case, log.id()).expect("it can be written"));
+                    log.along(
+                        jobs.rerunning(&key, &mut case, revision, log.id())
+                            .expect("it can be written"),
+                    );
                     let came = self.module(&log, &event, key.call).await;
                     let reply = reply_of(&came, event.action.kind());
                     log.along(Vec::new());

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use super::super::JobError;
 use super::super::case::Case;
+use super::super::course::{Next, turn};
 use super::super::index::JobKey;
 use super::super::verdict::{Verdict, verdict};
 use super::Worker;
-use crate::domain::call::{CallId, Outcome};
+use crate::domain::call::{CallId, Exchange, Outcome};
 use crate::domain::event::ActionKind;
 use crate::domain::job::{By, Reason, Stage};
 use crate::domain::module::ModuleStatus;
+use crate::domain::order::OrderState;
+use crate::domain::progress::{Finding, Progress};
 use crate::journal::CallLog;
 use crate::registry::{Serving, ServingVersion};
 use crate::runner::{Time, hidden};
@@ -34,7 +37,8 @@ impl Worker {
         match standing {
             Stage::Unknown => self.find(key, serving, version, case).await,
             Stage::Pending => self.check(key, serving, version, case).await,
-            Stage::Again => self.run_again(key, serving, version, case).await,
+            Stage::Again if self.is_cancelled(key, &case).await? => self.close_cancelled(key).await,
+            Stage::Again => self.run_again(key, serving, version).await,
             // Of these only the news is looked after.
             Stage::Running | Stage::Found | Stage::Telling | Stage::Fallout => self.look_later(key).await,
         }
@@ -84,7 +88,8 @@ impl Worker {
             event: Arc::new(case.matter.event),
             call: case.job.call,
         };
-        let found = self.put_question(serving, version, &log, ask).await;
+        let needs_carrier = |finding: &Finding| *finding == Finding::DidNotHappen;
+        let found = self.put_question(needs_carrier, serving, version, &log, ask).await;
         let handling = &serving.settings.handling;
         self.jobs
             .advance(key, By::Gateway, Some(log.id()), |case, now| {
@@ -110,7 +115,8 @@ impl Worker {
             call: case.job.call,
             state: case.matter.state,
         };
-        let progress = self.put_question(serving, version, &log, ask).await;
+        let needs_carrier = |progress: &Progress| matches!(progress, Progress::Rejected { .. });
+        let progress = self.put_question(needs_carrier, serving, version, &log, ask).await;
         let progress = progress.map(|progress| super::callback::without_secrets(progress, &serving.settings.secrets));
         let handling = &serving.settings.handling;
         self.jobs
@@ -125,6 +131,7 @@ impl Worker {
     /// Asks, and ends the record with what was answered. An error is only in the record: it quotes the carrier.
     async fn put_question<A, Word>(
         &self,
+        needs_carrier: fn(&Word) -> bool,
         serving: &Serving<Prepared>,
         version: &ServingVersion<Prepared>,
         log: &CallLog,
@@ -136,7 +143,14 @@ impl Worker {
         let settings = &serving.settings;
         let time = Time::from_now(Duration::from_millis(settings.limits.deadline_ms));
         let Ran { result, usage } = self.runner.run(settings, &version.prepared, log, ask, time).await;
+        let heard = log.exchanges().last().is_some_and(Exchange::is_answered);
         let (word, outcome, detail) = match result {
+            // Money is refunded, or an order run again, on such a word: the carrier itself has to have been heard.
+            Ok(Ok(word)) if !heard && needs_carrier(&word) => {
+                let why =
+                    "the module's word is not taken: the carrier has not answered its last request, or was not asked";
+                (Err(()), Outcome::Unreachable, Some(why.to_owned()))
+            }
             Ok(Ok(word)) => (Ok(word), Outcome::Done, None),
             Ok(Err(why)) => (Err(()), Outcome::Unreachable, Some(why)),
             Err(Fault::Busy) => (Err(()), Outcome::Refused, Some(Fault::Busy.to_string())),
@@ -157,6 +171,31 @@ impl Worker {
         }
     }
 
+    /// Whether the order was cancelled since its event was posted.
+    pub(super) async fn is_cancelled(&self, key: &JobKey, case: &Case) -> Result<bool, JobError> {
+        let Some(order_number) = &case.job.order_number else {
+            return Ok(false);
+        };
+        let id = self.jobs.orders.id(&key.tenant, &case.job.module, order_number);
+        let order = self.jobs.orders.get(&key.tenant, id).await?;
+        Ok(order.is_some_and(|order| order.record.state == OrderState::Cancelled && order.record.state_by > key.call))
+    }
+
+    /// Nothing is at the carrier, and nobody waits for it any more.
+    async fn close_cancelled(&self, key: &JobKey) -> Result<(), JobError> {
+        self.jobs
+            .advance(key, By::Gateway, None, |case, _| {
+                (case.job.standing() == Stage::Again).then(|| {
+                    turn(
+                        Next::Ends(None),
+                        "the order was cancelled meanwhile; it is not run again",
+                    )
+                })
+            })
+            .await?;
+        Ok(())
+    }
+
     /// Runs the event again: it did not happen, and TeleCloud waits for it. The carrier sees the same id as the first time,
     /// so one that keeps such ids will not do it twice in any case.
     async fn run_again(
@@ -164,15 +203,21 @@ impl Worker {
         key: &JobKey,
         serving: &Serving<Prepared>,
         version: &ServingVersion<Prepared>,
-        mut case: Case,
     ) -> Result<(), JobError> {
+        let Some((mut case, revision)) = self.jobs.read(key).await? else {
+            return Ok(());
+        };
+        if case.job.stage != Stage::Again {
+            // A person was quicker, or has to look first.
+            return self.look_later(key).await;
+        }
         let settings = &serving.settings;
         let log = self
             .runner
             .begin(serving, CallId(ulid::Ulid::generate()), Some(key.call));
         log.event(&case.job.service, &case.matter.event.document);
         let event = Arc::new(case.matter.event.clone());
-        log.along(self.jobs.rerunning(key, &mut case, log.id())?);
+        log.along(self.jobs.rerunning(key, &mut case, revision, log.id())?);
         let ask = Handle { event, call: key.call };
         let time = Time::from_now(Duration::from_millis(
             settings.limits.deadline_ms + settings.handling.overtime_ms,
@@ -191,6 +236,11 @@ impl Worker {
         let most = settings.handling.unknown_s;
         self.jobs
             .advance(key, By::Gateway, Some(log.id()), |case, now| {
+                // A person may have decided otherwise before the first request left. Then none has left.
+                let is_this_run = case.job.stage == Stage::Running && case.job.run == log.id();
+                if case.job.stage != Stage::Again && !is_this_run {
+                    return None;
+                }
                 let turn = case.ended(came.clone(), &reply, now);
                 if case.job.stage == Stage::Again && case.age(now) >= most {
                     return Some(case.fall_out(Reason::NotRunAgain, now));

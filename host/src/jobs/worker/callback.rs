@@ -7,7 +7,7 @@ use serde_json::json;
 use ulid::Ulid;
 
 use super::Worker;
-use crate::domain::call::{CallId, Outcome};
+use crate::domain::call::{CallId, Exchange, Outcome};
 use crate::domain::event::Document;
 use crate::domain::job::{By, Stage};
 use crate::domain::module::ModuleStatus;
@@ -18,7 +18,7 @@ use crate::registry::Serving;
 use crate::runner::{self, Time};
 use crate::sandbox::{Export, Fault, Prepared, Ran, Receive};
 
-use super::super::index::JobKey;
+use super::super::index::{JobKey, Noted};
 
 /// What became of a callback, for the carrier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,12 @@ impl Worker {
         let ask = Receive { callback };
         let Ran { result, usage } = self.runner.run(settings, &version.prepared, &log, ask, time).await;
         let (received, outcome, detail) = match result {
+            // What the module could not make sure of, it cannot know.
+            Ok(Ok(_)) if is_unheard(&log.exchanges()) => (
+                Received::Later,
+                Outcome::Unreachable,
+                Some("the carrier did not answer the module's own request".to_owned()),
+            ),
             Ok(Ok(notices)) => self.take(serving, log.id(), notices).await,
             Ok(Err(why)) => (Received::Bad, Outcome::Rejected, Some(why)),
             Err(Fault::Busy) => (Received::Later, Outcome::Refused, Some(Fault::Busy.to_string())),
@@ -69,12 +75,24 @@ impl Worker {
         notices: Vec<Notice>,
     ) -> (Received, Outcome, Option<String>) {
         let settings = &serving.settings;
-        let (mut taken, mut unknown) = (0, 0);
+        let (mut taken, mut ended, mut unknown, mut several) = (0, 0, 0, 0);
         for Notice { state, progress } in notices {
             let note = self.jobs.note(&settings.path.tenant, &settings.path.module, &state);
-            let Some(key) = self.jobs.index().of_note(note) else {
-                unknown += 1;
-                continue;
+            let noted = self.jobs.index().of_note(note);
+            let key = match noted {
+                Noted::Pending(key) => key,
+                Noted::Several => {
+                    several += 1;
+                    continue;
+                }
+                Noted::Ended => {
+                    ended += 1;
+                    continue;
+                }
+                Noted::Unknown => {
+                    unknown += 1;
+                    continue;
+                }
             };
             let progress = without_secrets(progress, &settings.secrets);
             if let Err(error) = self.notice(&key, serving, run, &progress).await {
@@ -83,11 +101,15 @@ impl Worker {
             }
             taken += 1;
         }
-        if unknown > 0 {
-            let detail = format!("{taken} notices taken; {unknown} are about no order that is pending here");
+        if unknown + several > 0 {
+            let detail = format!(
+                "{taken} notices taken; {unknown} are about no order that is pending here, and {several} about more than \
+                 one: a module's note has to be another one for each order"
+            );
             return (Received::Later, Outcome::Unreachable, Some(detail));
         }
-        (Received::Taken, Outcome::Done, Some(format!("{taken} notices taken")))
+        let detail = format!("{taken} notices taken; {ended} are about orders that are pending no more");
+        (Received::Taken, Outcome::Done, Some(detail))
     }
 
     async fn notice(
@@ -105,6 +127,11 @@ impl Worker {
             .await?;
         Ok(())
     }
+}
+
+/// Whether the module asked the carrier something and the last of it was not answered.
+fn is_unheard(exchanges: &[Exchange]) -> bool {
+    exchanges.last().is_some_and(|exchange| !exchange.is_answered())
 }
 
 /// A rejection goes to TeleCloud word for word.
