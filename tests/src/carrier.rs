@@ -118,6 +118,11 @@ impl FakeCarrier {
         self.peer.always(prefix, behaviour);
     }
 
+    /// Lets this decide, by path, whenever nothing is queued and no rule holds.
+    pub fn otherwise(&self, choose: impl FnMut(&str) -> Behaviour + Send + 'static) {
+        self.peer.otherwise(choose);
+    }
+
     /// Accepts the next `count` connections and closes them before a byte is read. What the client sees depends on how
     /// much it has sent by then: the end of the stream, or a reset.
     pub fn hang_up_on_next(&self, count: usize) {

@@ -72,7 +72,17 @@ struct Shared<P: Party> {
 struct Instructions {
     next: VecDeque<Behaviour>,
     always: Vec<(String, Behaviour)>,
+    otherwise: Option<Choice>,
     hang_ups: usize,
+}
+
+/// Decides how a request for a place is treated.
+struct Choice(Box<dyn FnMut(&str) -> Behaviour + Send>);
+
+impl fmt::Debug for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Choice")
+    }
 }
 
 impl Instructions {
@@ -82,7 +92,11 @@ impl Instructions {
             return behaviour;
         }
         let rule = self.always.iter().rev().find(|(prefix, _)| place.starts_with(prefix));
-        rule.map_or_else(Behaviour::normal, |(_, behaviour)| behaviour.clone())
+        match (rule, &mut self.otherwise) {
+            (Some((_, behaviour)), _) => behaviour.clone(),
+            (None, Some(Choice(choose))) => choose(place),
+            (None, None) => Behaviour::normal(),
+        }
     }
 
     /// Whether the connection just accepted is to be closed.
@@ -164,6 +178,11 @@ impl<P: Party> Peer<P> {
     pub(crate) fn always(&self, prefix: &str, behaviour: Behaviour) {
         let rule = (prefix.to_owned(), behaviour);
         lock(&self.shared.instructions).always.push(rule);
+    }
+
+    /// Asks this whenever nothing is queued and no rule holds, with the place of the request.
+    pub(crate) fn otherwise(&self, choose: impl FnMut(&str) -> Behaviour + Send + 'static) {
+        lock(&self.shared.instructions).otherwise = Some(Choice(Box::new(choose)));
     }
 
     /// Accepts the next `count` connections and closes them before a byte is read.

@@ -8,6 +8,7 @@ mod e2e {
     mod batches;
     mod cli;
     mod concurrency;
+    mod crash;
     mod door;
     mod encodings;
     mod exports;

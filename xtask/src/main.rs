@@ -31,6 +31,19 @@ enum Command {
         #[arg(long)]
         once: bool,
     },
+    /// Kill the gateway under load, again and again, and find out whether anything got lost or was done twice
+    Crash {
+        /// How often it is killed
+        #[arg(long, default_value_t = 50)]
+        cycles: u64,
+        /// What happens follows from this, as far as it does not follow from who is quicker; another one each time unless
+        /// stated
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Let each kill be a power failure: of what was not synced, nothing or a part is left
+        #[arg(long)]
+        power: bool,
+    },
     /// Run every check: format, clippy, and all tests with real guests
     Test {
         /// Handed to `cargo test`, such as part of a test's name
@@ -52,6 +65,7 @@ fn main() -> Result<()> {
     let root = root.parent().context("xtask/ is a folder of the workspace")?;
     match Args::parse().command {
         Command::Demo { once } => demo(root, once),
+        Command::Crash { cycles, seed, power } => crash(root, cycles, seed, power),
         Command::Test { arguments } => test(root, &arguments),
         Command::Bench { quick } => bench(root, quick),
         Command::Guests => {
@@ -72,6 +86,16 @@ fn demo(root: &Path, once: bool) -> Result<()> {
         cargo::run(root, &["build", "--workspace"])
     })?;
     cargo::run_built(root, "debug/demo", if once { &["--once"] } else { &[] })
+}
+
+fn crash(root: &Path, cycles: u64, seed: Option<u64>, power: bool) -> Result<()> {
+    step("guests", || guests::build_all(root).map(drop))?;
+    step("build", || cargo::run(root, &["build", "--workspace"]))?;
+    let mut arguments = vec![format!("--cycles={cycles}")];
+    arguments.extend(seed.map(|seed| format!("--seed={seed}")));
+    arguments.extend(power.then(|| "--power".to_owned()));
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    cargo::run_built(root, "debug/crash", &arguments)
 }
 
 fn test(root: &Path, arguments: &[OsString]) -> Result<()> {

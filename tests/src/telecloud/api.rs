@@ -100,6 +100,11 @@ impl FakeTelecloud {
         self.peer.always(prefix, behaviour);
     }
 
+    /// Lets this decide, by service and action, whenever nothing is queued and no rule holds.
+    pub fn otherwise(&self, choose: impl FnMut(&str) -> Behaviour + Send + 'static) {
+        self.peer.otherwise(choose);
+    }
+
     /// Registers an order. It replaces one of the same number.
     pub fn put_order(&self, order: Order) {
         self.books().orders.insert(order.order_number.clone(), order);
