@@ -15,6 +15,7 @@
 mod check;
 mod events;
 mod faults;
+mod judge;
 mod load;
 mod orders;
 mod settle;

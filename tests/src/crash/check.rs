@@ -7,11 +7,12 @@ use anyhow::{Context, Result};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::events::{Answer, Event, Kind};
+use super::events::{Answer, Kind};
+use super::judge::{Seen, judge};
 use super::load::open_jobs;
 use super::orders::TENANTS;
 use super::{Report, World};
-use crate::carrier::{PortStatus, Received, TOKEN};
+use crate::carrier::{Received, TOKEN};
 use crate::gateway::Gateway;
 use crate::telecloud::{Outcome, ServiceStatus};
 
@@ -86,49 +87,6 @@ pub(super) fn trace(method: &str, path: &str, body: &Value) -> Option<String> {
 
 fn trace_of(request: &Received) -> Option<String> {
     trace(&request.method, &request.path, &request.json)
-}
-
-/// What the surroundings know of an event.
-struct Seen<'a> {
-    /// Changes at the carrier.
-    effects: usize,
-    /// The carrier has refused one of its requests for good.
-    refused: bool,
-    /// What its order became by an update.
-    told: Option<ServiceStatus>,
-    port: Option<&'a PortStatus>,
-    /// It needs no more posts.
-    settled: bool,
-}
-
-/// What is wrong with an event that has come to its end, if anything is.
-fn judge(event: &Event, seen: &Seen<'_>) -> Option<String> {
-    let strange = event.posts.iter().find_map(|post| match &post.answer {
-        Answer::Strange(what) => Some(what),
-        _ => None,
-    });
-    let refused_port = matches!(seen.port, Some(PortStatus::Rejected { correctable: false, .. }));
-    let what = match (seen.told, seen.effects) {
-        _ if strange.is_some() => format!("an answer that must not be: {}", strange?),
-        (_, 2..) => format!("it had {} effects at the carrier", seen.effects),
-        _ if !seen.settled => "it never got a last word".to_owned(),
-        (_, 0) if event.done() => "it was answered as done, and the carrier has not done it".to_owned(),
-        (None, _) if event.pending() => "TeleCloud waits for it, and was told nothing".to_owned(),
-        (None, 1) if !event.done() => {
-            "the carrier has done it, and TeleCloud was told that nothing was changed".to_owned()
-        }
-        (Some(ServiceStatus::Active), 0) => "TeleCloud was told that it is active, and it is not".to_owned(),
-        (Some(ServiceStatus::Failed), 0) if !seen.refused => {
-            "it was refunded, and the carrier has not refused it".to_owned()
-        }
-        (Some(ServiceStatus::Failed), 1) if !refused_port => "it was refunded, and the carrier has done it".to_owned(),
-        (Some(ServiceStatus::Active), 1) if seen.port.is_some_and(|port| *port != PortStatus::Completed) => {
-            "TeleCloud was told that it is active, and its port is not completed".to_owned()
-        }
-        (Some(ServiceStatus::Active | ServiceStatus::Failed) | None, _) => return None,
-        (Some(other), _) => format!("its order became {other:?}"),
-    };
-    Some(what)
 }
 
 impl World {
