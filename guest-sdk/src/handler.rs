@@ -65,7 +65,12 @@ pub trait Module {
         unsupported(order)
     }
 
-    /// An operator set a new password for the service.
+    /// An operator set a new password for the service. The module never sees it: `order.document().get("new_password")` is a
+    /// placeholder, to be written where the password belongs, in a header's value, the query or the body of a request. The
+    /// grant for that request has to list the secret `new-password`. VARs and account are those on record of the order.
+    ///
+    /// It is asked once, and [`Reconcile`](crate::Reconcile) is not asked about it: when the outcome is unknown, the operator
+    /// decides.
     ///
     /// # Errors
     /// See [`Module::create`].

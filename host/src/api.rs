@@ -14,6 +14,7 @@ mod keys;
 mod modules;
 mod openapi;
 mod orders;
+mod passwords;
 mod problem;
 mod registration;
 mod runs;
@@ -37,6 +38,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use crate::batches::Batches;
+use crate::gateway::Passwords;
 use crate::jobs::Jobs;
 pub use crate::jobs::{Action, JobView};
 use crate::journal::Journal;
@@ -51,6 +53,7 @@ pub use self::jobs::{JobListing, JobQuery};
 pub use self::keys::{Key, NewKey};
 pub use self::modules::ModuleSettings;
 pub use self::orders::{OrderListing, OrderQuery};
+pub use self::passwords::{NewPassword, PasswordChange};
 pub use self::problem::{Code, PROBLEM_JSON, Problem};
 pub use self::runs::{NewRun, RepairOrder, ResultListing, ResultQuery, RunQuery, Settlement};
 pub use self::secrets::{SecretInfo, SecretValue};
@@ -80,6 +83,8 @@ pub struct Api {
     pub registrar: Arc<Registrar>,
     /// Usage and audits.
     pub batches: Arc<Batches>,
+    /// Changes passwords.
+    pub passwords: Arc<dyn Passwords>,
 }
 
 /// The routes under `/v1`, for the admin listener. Components of up to `upload_bytes` bytes are taken.
@@ -131,6 +136,7 @@ fn table(upload_bytes: usize) -> OpenApiRouter<Api> {
         .routes(at("/v1/tenants/{tenant}/jobs/{call}/actions", routes!(jobs::act)))
         .routes(at("/v1/tenants/{tenant}/orders", routes!(orders::list)))
         .routes(at("/v1/tenants/{tenant}/orders/{id}", routes!(orders::get)))
+        .routes(at("/v1/tenants/{tenant}/orders/{id}/password", routes!(passwords::change)))
 }
 
 async fn no_such_route(uri: Uri) -> Problem {

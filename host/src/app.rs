@@ -135,6 +135,7 @@ impl App {
             orders,
             registrar: Arc::new(registrar),
             batches: Arc::clone(&batches),
+            passwords: Arc::<Gateway>::clone(&gateway),
         };
         let routes = api::router(api, config.upload_bytes);
         let routes = health(public.stop.subscribe()).merge(routes);

@@ -2,6 +2,7 @@
 
 mod callback;
 mod event;
+mod password;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,7 @@ use crate::vault::Vault;
 use event::Admitted;
 
 pub use self::callback::Callee;
+pub use self::password::{ChangePassword, InvalidPassword, NotRun, Password, Passwords};
 pub use crate::jobs::Received;
 
 /// No tenant of that name, or no module of that name: the two are not told apart.

@@ -8,6 +8,7 @@ mod again;
 mod answered;
 mod backoff;
 mod case;
+mod change;
 mod claim;
 mod course;
 mod due;
@@ -30,6 +31,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 pub use self::case::{Case, Matter};
+pub use self::change::Change as OrderChange;
 pub use self::claim::{Claim, Ending, Posted, Running};
 pub use self::course::Came;
 pub use self::fallout::{Action, Refused};

@@ -34,7 +34,7 @@ const AREAS: [(&str, &str); 20] = [
     ),
     (
         "api",
-        "domain storage egress sandbox journal registry orders jobs registration batches",
+        "domain storage egress sandbox journal registry orders jobs registration batches gateway",
     ),
     ("public", "domain telecloud gateway"),
     ("server", ""),

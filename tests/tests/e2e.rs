@@ -18,6 +18,7 @@ mod e2e {
     mod jobs;
     mod lifecycle;
     mod masking;
+    mod passwords;
     mod power;
     mod refusals;
     mod restart;

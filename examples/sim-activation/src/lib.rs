@@ -17,6 +17,7 @@ mod cancellation;
 mod carrier;
 mod identifier;
 mod line;
+mod password;
 mod plan;
 mod port_in;
 mod reconcile;
@@ -65,6 +66,10 @@ impl Module for SimActivation {
 
     fn cancel(order: &Order) -> Outcome {
         cancellation::cancel(order)
+    }
+
+    fn change_password(order: &Order) -> Outcome {
+        password::change(order)
     }
 }
 

@@ -9,6 +9,7 @@ use super::access::no_such_run;
 use crate::batches::BatchError;
 use crate::domain::name::InvalidName;
 use crate::domain::telecloud::InvalidUrlTemplate;
+use crate::gateway::{InvalidPassword, NotRun};
 use crate::jobs::{JobError, Refused};
 use crate::journal::JournalError;
 use crate::registration::RegistrationError;
@@ -86,6 +87,10 @@ pub enum Code {
     Conflict,
     /// What a person wants to do about a job is not safe now.
     ActionRefused,
+    /// The module ran for it, and definitely changed nothing.
+    NothingChanged,
+    /// The module ran for it, and nobody knows what came of that.
+    OutcomeUnknown,
     /// Something else has to end first.
     NotYet,
     /// A grant cannot be understood.
@@ -145,6 +150,8 @@ impl Code {
             Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::Conflict => ("conflict", StatusCode::CONFLICT, "It is there already"),
             Self::ActionRefused => ("action-refused", StatusCode::CONFLICT, "Not done"),
+            Self::NothingChanged => ("nothing-changed", StatusCode::BAD_GATEWAY, "Nothing was changed"),
+            Self::OutcomeUnknown => ("outcome-unknown", StatusCode::GATEWAY_TIMEOUT, "It may have happened"),
             Self::NotYet => ("not-yet", StatusCode::CONFLICT, "Something else has to end first"),
             Self::InvalidGrant => (
                 "invalid-grant",
@@ -261,6 +268,26 @@ impl From<Refused> for Problem {
             Refused::NoSuchJob => Code::JobNotFound.because(format!("There is no open job: {text}.")),
             Refused::Running | Refused::NotNow(_) => Code::ActionRefused.because(format!("{text}.")),
             Refused::Failed(error) => error.into(),
+        }
+    }
+}
+
+impl From<InvalidPassword> for Problem {
+    fn from(error: InvalidPassword) -> Self {
+        Code::InvalidField.because(format!("{error}."))
+    }
+}
+
+impl From<NotRun> for Problem {
+    fn from(error: NotRun) -> Self {
+        match error {
+            NotRun::Panicked => Code::Internal.because("The gateway's log says why; ask its operator."),
+            NotRun::NoModule(_)
+            | NotRun::Suspended(_)
+            | NotRun::NoVersion(_)
+            | NotRun::NotLinked
+            | NotRun::NotGranted { .. } => Code::ActionRefused.because(format!("{error}.")),
+            NotRun::NotRecorded(_) => Code::OutcomeUnknown.because(format!("{error}.")),
         }
     }
 }

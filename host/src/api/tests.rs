@@ -1,6 +1,7 @@
 mod description;
 mod jobs;
 mod orders;
+mod passwords;
 mod refusals;
 mod routes;
 mod telecloud;

@@ -3,15 +3,15 @@
 use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use serde_json::{Value, json};
 use ulid::Ulid;
 
 use super::Session;
 use super::client::read;
 use super::failure::Failure;
-use super::input::id;
+use super::input::{ValueSource, id};
 use super::printer::{fields, table, time, word as written};
-use crate::api::{OrderListing, OrderQuery};
+use crate::api::{OrderListing, OrderQuery, PasswordChange};
 use crate::domain::name::{ModuleName, TenantName};
 use crate::domain::order::Order;
 
@@ -21,6 +21,7 @@ pub(super) const EXAMPLES: &str = "Examples:
   patchbay order list acme --module sim
   patchbay order show acme 4711
   patchbay order show acme 4QZ8T1W6S9E7R2B5N3M0K4H8GD   # by its id, as it is listed
+  pwgen -s 16 1 | patchbay order change-password acme 4711
 
 This is the gateway's own record of orders, kept from what passed through it: what TeleCloud
 posted, what modules answered, what TeleCloud was told. TeleCloud or the carrier may know more.
@@ -54,6 +55,17 @@ pub enum Command {
         tenant: TenantName,
         /// Its number, or its id as it is listed
         order: String,
+    },
+    /// Change the password of an order's service at the carrier, from standard input unless stated
+    ///
+    /// The module sees a placeholder: one of its grants has to let the secret new-password out during change-password.
+    ChangePassword {
+        /// The tenant's name
+        tenant: TenantName,
+        /// Its number, or its id as it is listed
+        order: String,
+        #[command(flatten)]
+        password: ValueSource,
     },
 }
 
@@ -105,22 +117,24 @@ pub(super) async fn run(command: Command, session: &mut Session<'_>) -> Result<(
         }
         Command::List { tenant, part } => list(&tenant, &part.query()?, session).await,
         Command::Show { tenant, order } => {
-            let found = match Ulid::from_string(&order) {
-                Ok(_) => {
-                    session
-                        .client
-                        .find(&["tenants", tenant.as_str(), "orders", &order])
-                        .await?
-                }
-                Err(_) => None,
-            };
-            let found = match found {
-                Some(found) => found,
-                None => of_number(&tenant, order, session).await?,
-            };
+            let found = named(&tenant, order, session).await?;
             session
                 .printer
                 .show(&found, |out| Ok(tell(out, &tenant, &read(&found)?)?))
+        }
+        Command::ChangePassword {
+            tenant,
+            order,
+            password,
+        } => {
+            let body = json!({"password": password.read(session)?});
+            let found: Order = read(&named(&tenant, order.clone(), session).await?)?;
+            let id = found.id.to_string();
+            let path = ["tenants", tenant.as_str(), "orders", &id, "password"];
+            let changed = session.client.post(&path, &body).await?;
+            let PasswordChange { call } = read(&changed)?;
+            let line = format!("the password of order {order} is changed, by call {call}");
+            session.printer.done(&changed, &line)
         }
     }
 }
@@ -153,6 +167,23 @@ async fn list(tenant: &TenantName, query: &OrderQuery, session: &mut Session<'_>
     })
 }
 
+/// The order of this id or this number.
+async fn named(tenant: &TenantName, order: String, session: &Session<'_>) -> Result<Value, Failure> {
+    let found = match Ulid::from_string(&order) {
+        Ok(_) => {
+            session
+                .client
+                .find(&["tenants", tenant.as_str(), "orders", &order])
+                .await?
+        }
+        Err(_) => None,
+    };
+    match found {
+        Some(found) => Ok(found),
+        None => of_number(tenant, order, session).await,
+    }
+}
+
 /// The order of this number. Modules are apart, so several can have one of it.
 async fn of_number(tenant: &TenantName, number: String, session: &Session<'_>) -> Result<Value, Failure> {
     let query = OrderQuery {
@@ -177,7 +208,7 @@ async fn of_number(tenant: &TenantName, number: String, session: &Session<'_>) -
                 .iter()
                 .map(|order| format!("{} of {}", order.id, order.record.module));
             Err(Failure::Declined(format!(
-                "several modules have an order {number}; show one by its id: {}",
+                "several modules have an order {number}; name one by its id: {}",
                 each.collect::<Vec<_>>().join(", ")
             )))
         }

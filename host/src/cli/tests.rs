@@ -114,6 +114,7 @@ async fn every_command_works_for_people_and_for_programs() {
     let set_secret = format!("secret set acme sim new --from-file {secret}");
     let add_key = format!("key add acme --label x --from-file {secret}");
     let set_telecloud = format!("telecloud set acme --api-id-key 8 --from-file {secret}");
+    let change_password = format!("order change-password acme 4711 --from-file {secret}");
     let replace_schedules = format!("schedule replace acme sim {schedules}");
     let rows = [
         ("tenant create fresh --title Fresh", "tenant fresh made"),
@@ -180,6 +181,7 @@ async fn every_command_works_for_people_and_for_programs() {
         ("order list acme --limit 1", "SOC5GB"),
         ("order show acme 4711", "VAR3             2025550143"),
         ("order show acme {order}", "VAR6             ***"),
+        (&change_password, "the password of order 4711 is changed, by call 0"),
         ("call list acme --about {job}", "There are no such calls here."),
         ("job list acme --module sim --stage pending", "Order/Create"),
         ("fallout list acme", "Nothing needs a person."),

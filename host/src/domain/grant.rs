@@ -71,6 +71,14 @@ pub struct Grant {
     pub private_network: bool,
 }
 
+impl Grant {
+    /// Whether it is one of the actions that this is for.
+    #[must_use]
+    pub fn holds_during(&self, action: ActionKind) -> bool {
+        self.actions.is_empty() || self.actions.contains(&action)
+    }
+}
+
 /// Carriers answer within seconds; provisioning systems at times take ten.
 fn default_timeout_ms() -> u64 {
     15_000

@@ -13,6 +13,7 @@ use super::target::{Host, Target, own_port, scheme_name};
 use crate::domain::event::ActionKind;
 use crate::domain::grant::{Grant, Scheme};
 use crate::domain::limits::CEILING;
+use crate::domain::name::SecretName;
 
 /// Most grants of a module. Carriers have a handful of hosts; the door looks through all of them for each request.
 pub const GRANTS_MAX: usize = 64;
@@ -82,6 +83,13 @@ impl Policy {
             rules.push(Rule::compile(&grant).map_err(|(field, why)| invalid(field, why))?);
         }
         Ok(Self { rules })
+    }
+
+    /// Whether some grant lets this secret out during this action, wherever to.
+    #[must_use]
+    pub fn lets_out(&self, secret: &SecretName, action: ActionKind) -> bool {
+        let mut grants = self.rules.iter().map(|rule| &rule.grant);
+        grants.any(|grant| grant.holds_during(action) && grant.secrets.contains(secret))
     }
 
     /// Decides whether a request may go out, and by which grant.
@@ -172,7 +180,7 @@ impl Rule {
             Some(Difference::Path)
         } else if !self.grant.methods.contains(method.as_str()) {
             Some(Difference::Method)
-        } else if !self.grant.actions.is_empty() && !self.grant.actions.contains(&action) {
+        } else if !self.grant.holds_during(action) {
             Some(Difference::Action)
         } else if action.only_looks() && !is_read_only(method, Some(&self.grant)) {
             Some(Difference::Change)

@@ -290,7 +290,7 @@ impl Drop for Running {
     }
 }
 
-fn unkept(error: JournalError) -> JobError {
+pub(super) fn unkept(error: JournalError) -> JobError {
     match error {
         JournalError::Storage(error) => JobError::Storage(error),
         JournalError::Ended => JobError::Unwritable(error.to_string()),

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use super::engine::{Engine, EngineError, Inspection, Permit};
+use super::state::known;
 use super::telecloud::Telecloud;
 use crate::domain::handling::Handling;
 use crate::domain::limits::Limits;
@@ -69,6 +70,20 @@ pub struct Settings {
     pub connections: Arc<Semaphore>,
     /// How TeleCloud's API is reached, if its tenant has set that.
     pub telecloud: Option<Arc<Telecloud>>,
+}
+
+impl Settings {
+    /// The same, with one more secret to be placed and masked: for one call, and kept nowhere.
+    #[must_use]
+    pub fn with_secret(&self, name: SecretName, secret: Secret) -> Self {
+        let mut secrets = BTreeMap::clone(&self.secrets);
+        secrets.insert(name, secret);
+        Self {
+            known: known(&secrets, &self.callback),
+            secrets: Arc::new(secrets),
+            ..self.clone()
+        }
+    }
 }
 
 /// A module as it serves now.

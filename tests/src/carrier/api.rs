@@ -33,6 +33,7 @@ pub(super) fn router(book: Arc<Mutex<Book>>) -> Router {
         .route("/v1/lines/{line}/status", put(lines::set_status))
         .route("/v1/lines/{line}/sim", put(lines::swap_sim))
         .route("/v1/lines/{line}/device", put(lines::swap_device))
+        .route("/v1/lines/{line}/password", put(lines::set_password))
         .route("/v1/lines/{line}/renewals", post(lines::renew))
         .route("/v1/lines/{line}/top-ups", post(lines::top_up))
         .route("/v1/operations/{key}", get(listings::operation))

@@ -40,6 +40,8 @@ pub enum Change {
     SimSwapped(String),
     /// Another device: this IMEI.
     DeviceSwapped(String),
+    /// Another password.
+    PasswordChanged,
     /// Another cycle of this plan.
     Renewed(String),
     /// An add-on of this plan.
@@ -261,6 +263,7 @@ impl Book {
             iccid: order.iccid,
             status: LineStatus::Active,
             suspended_for: None,
+            password: None,
             balance_cents: 0,
         }
     }

@@ -48,6 +48,9 @@ impl Deployment {
                 "secrets": ["carrier-token"], "private_network": true, "timeout_ms": 15_000,
             })
         };
+        let mut passwords = grant("passwords", json!(["PUT"]), json!(["/v1/lines/{line}/password"]));
+        passwords["actions"] = json!(["change-password"]);
+        passwords["secrets"] = json!(["carrier-token", "new-password"]);
         Ok(Self {
             config: json!({
                 "carrier_url": base,
@@ -56,6 +59,7 @@ impl Deployment {
             }),
             grants: json!([
                 grant("orders", json!(["POST"]), json!(["/v1/activations", "/v1/port-ins"])),
+                passwords,
                 grant(
                     "lines",
                     json!(["GET", "PUT", "POST", "DELETE"]),

@@ -112,6 +112,24 @@ fn an_add_on_tops_up_the_line_of_its_parent() {
 }
 
 #[test]
+fn a_password_goes_out_as_the_placeholder_that_it_came_as() {
+    let event = of_order(Event::change_password());
+    let with_password = event
+        .clone()
+        .document(json!({ "new_password": "{{secret:new-password}}" }));
+    let run = answers("PUT", "/v1/lines/4617ZU4617/password", 200, json!({})).run::<SimActivation>(with_password);
+    assert_eq!(run.outcome, Ok(Answer::done()));
+    assert_eq!(
+        run.requests[0].body_json(),
+        json!({ "password": "{{secret:new-password}}" })
+    );
+    assert_eq!(run.requests[0].header_value("idempotency-key"), Some(CALL_ID));
+
+    let run = gateway().run::<SimActivation>(event);
+    assert_eq!(run.outcome, Err(Failure::rejected("new_password is missing")));
+}
+
+#[test]
 fn cancelling_a_line_that_is_not_there_is_a_success_with_a_warning() {
     let run = refuses(404, "NO_SUCH_LINE", "no such line").run::<SimActivation>(of_order(Event::cancel()));
     assert_eq!(run.outcome, Ok(Answer::done()));

@@ -96,6 +96,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("GET", "/v1/tenants/acme/calls/{call}", CALLS, Nothing, 200),
         row("GET", "/v1/tenants/acme/orders", CALLS, Nothing, 200),
         row("GET", "/v1/tenants/acme/orders/{order}", CALLS, Nothing, 200),
+        row("POST", "/v1/tenants/acme/orders/{order}/password", OPERATE, Json(json!({"password": "canary-new"})), 200),
         row("GET", "/v1/tenants/acme/modules/sim/callback", DEPLOY, Nothing, 200),
         row("POST", "/v1/tenants/acme/modules/sim/callback-rotation", DEPLOY, Nothing, 200),
         row("GET", "/v1/tenants/acme/jobs", CALLS, Nothing, 200),

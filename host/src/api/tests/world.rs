@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 use ulid::Ulid;
 
+use super::passwords::Asked;
 use crate::batches::{Batches, fake};
 use crate::domain::answer::{Pending, Reply};
 use crate::domain::batch::BatchKind;
@@ -63,6 +64,7 @@ pub(crate) struct World {
     pub(crate) audit: String,
     batches: Arc<Batches>,
     pub(crate) orders: Orders,
+    pub(super) passwords: Arc<Asked>,
     documents: Arc<dyn Documents>,
     /// The call of a pending order.
     pub(crate) job: String,
@@ -164,6 +166,7 @@ impl World {
         );
         let batches = batches.await;
         let call = record(&journal, &sim).await;
+        let passwords = Arc::new(Asked::in_call(&call));
         let door = Arc::new(Door::new(egress::Config::default()));
         let registrar = Arc::new(Registrar::new(Arc::clone(&registry), journal.clone(), door));
         let api = crate::api::Api {
@@ -173,6 +176,7 @@ impl World {
             orders: orders.clone(),
             registrar,
             batches: Arc::clone(&batches),
+            passwords: Arc::<Asked>::clone(&passwords),
         };
         let mut world = Self {
             router: crate::api::router(api, UPLOAD_BYTES),
@@ -186,6 +190,7 @@ impl World {
             audit: String::new(),
             batches,
             orders,
+            passwords,
             documents,
             job,
         };

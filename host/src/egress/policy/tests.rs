@@ -202,6 +202,25 @@ fn a_grant_for_an_action_does_not_hold_for_what_follows_it() {
 }
 
 #[test]
+fn a_secret_gets_out_by_a_grant_that_lists_it_and_holds_for_the_action() {
+    let secret = SecretName::parse("new-password").expect("a name");
+    let rows = [
+        (json!({}), false),
+        (json!({"secrets": ["new-password"]}), true),
+        (json!({"secrets": ["token"]}), false),
+        (json!({"secrets": ["new-password"], "actions": ["create"]}), false),
+        (
+            json!({"secrets": ["new-password"], "actions": ["change-password"]}),
+            true,
+        ),
+    ];
+    for (changes, out) in rows {
+        let policy = Policy::compile(vec![grant(changes.clone())]).expect("a grant");
+        assert_eq!(policy.lets_out(&secret, ActionKind::ChangePassword), out, "{changes}");
+    }
+}
+
+#[test]
 fn a_wildcard_is_exactly_one_label() {
     for (host, fits) in [
         ("api.a.com", true),

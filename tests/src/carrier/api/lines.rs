@@ -33,6 +33,12 @@ pub(super) struct Device {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct NewPassword {
+    password: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Plan {
     plan: String,
 }
@@ -106,6 +112,23 @@ pub(super) async fn swap_device(
     change(&book, key, &name, |line| {
         line.imei.clone_from(&device.imei);
         Ok(Change::DeviceSwapped(device.imei))
+    })?;
+    Ok(Json(json!({})))
+}
+
+pub(super) async fn set_password(
+    State(book): Books,
+    key: Key,
+    Path(name): Path<String>,
+    Body(new): Body<NewPassword>,
+) -> Result<Json<Value>, Refusal> {
+    if !(4..=64).contains(&new.password.chars().count()) {
+        let message = "a password has 4 to 64 characters".to_owned();
+        return Err(Refusal(StatusCode::UNPROCESSABLE_ENTITY, "BAD_PASSWORD", message));
+    }
+    change(&book, key, &name, |line| {
+        line.password = Some(new.password);
+        Ok(Change::PasswordChanged)
     })?;
     Ok(Json(json!({})))
 }

@@ -39,6 +39,8 @@ pub struct Line {
     pub status: LineStatus,
     /// Why it was suspended, if it is and a reason was given.
     pub suspended_for: Option<String>,
+    /// What its user signs in with, once it was set.
+    pub password: Option<String>,
     /// Prepaid money.
     pub balance_cents: u32,
 }
@@ -58,6 +60,7 @@ impl Line {
             iccid: "8901260000000000014".to_owned(),
             status: LineStatus::Active,
             suspended_for: None,
+            password: None,
             balance_cents: 0,
         }
     }

@@ -52,6 +52,13 @@ async fn each_operation_is_known_by_its_key() {
         ),
         ("SIM", Method::PUT, line("/sim"), json!({"iccid": "8"}), 200),
         ("DEVICE", Method::PUT, line("/device"), json!({"imei": "3"}), 200),
+        (
+            "PASSWORD",
+            Method::PUT,
+            line("/password"),
+            json!({"password": "4321"}),
+            200,
+        ),
         ("RENEWAL", Method::POST, line("/renewals"), json!({"plan": "P"}), 201),
         ("TOP-UP", Method::POST, line("/top-ups"), json!({"plan": "D"}), 201),
         ("CANCELLATION", Method::DELETE, line(""), Value::Null, 204),
