@@ -1,13 +1,14 @@
 //! One slot, and more calls than that.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use patchbay_tests::carrier::{Behaviour, Gate};
+use patchbay_tests::carrier::{Behaviour, Gate, StatusCode};
 use patchbay_tests::gateway::Deployment;
 use patchbay_tests::telecloud::{Encoding, post};
 use serde_json::json;
 
-use super::stage::{Stage, TENANT, assert_failed, detail_of, numbered};
+use super::stage::{Stage, TENANT, assert_failed, detail_of, fields_of, numbered};
 
 const BUSY: &str = "Module Error: busy, nothing was changed. Please retry.";
 
@@ -54,6 +55,37 @@ async fn a_call_waits_for_its_turn_or_is_told_that_the_gateway_is_busy() {
     }
     assert_eq!(numbers.len(), 2, "each has a line of its own");
     assert_eq!(stage.carrier.history().len(), 2);
+}
+
+#[tokio::test]
+async fn an_event_that_is_posted_twice_is_not_pending_for_one_and_refused_for_the_other() {
+    let stage = Stage::with_sim_activation().await;
+    let gate = Gate::default();
+    let refuses = Behaviour::reject(StatusCode::UNPROCESSABLE_ENTITY, "UNKNOWN_PLAN", "no such plan");
+    stage.carrier.always("/", refuses.when(&gate));
+    let posting = || {
+        let (client, url) = (stage.client.clone(), stage.url());
+        tokio::spawn(async move { post(&client, &url, Encoding::Form, &fields_of("activate")).await })
+    };
+
+    let first = posting();
+    stage.carrier.wait_for_requests(1).await;
+    // So that the second one's deadline comes first, as it may in the moment in which the first one ends.
+    let hasty = Deployment {
+        limits: json!({ "deadline_ms": 100 }),
+        ..stage.sim_activation()
+    };
+    stage.deploy(hasty).await;
+    let mut second = posting();
+    let early = tokio::time::timeout(Duration::from_secs(1), &mut second).await;
+    assert!(early.is_err(), "only the first one knows what is true: {early:?}");
+
+    gate.open();
+    for call in [first, second] {
+        let posted = call.await.expect("no panic").expect("an answer");
+        assert_failed(&posted, "Carrier Error: no such plan");
+    }
+    assert_eq!(stage.carrier.requests().len(), 1);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use patchbay_tests::carrier::{Behaviour, Gate, Line};
+use patchbay_tests::carrier::{Behaviour, Change, Gate, Line};
 use patchbay_tests::telecloud::Encoding;
 
 use super::super::stage::{assert_failed, assert_succeeded, fields_of};
@@ -40,6 +40,26 @@ async fn an_event_has_one_effect_however_often_it_is_posted() {
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == "done").count(), 1);
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == "repeated").count(), 6);
     assert!(world.telecloud.received().is_empty());
+}
+
+#[tokio::test]
+async fn an_event_that_newer_ones_have_undone_is_no_duplicate() {
+    let world = World::new().await;
+    world.carrier().put_line(Line::active(ORDER));
+    let (suspend, restore) = (fields_of("suspend"), fields_of("restore"));
+    for _ in 0..2 {
+        assert_succeeded(&world.post(&suspend).await, "");
+        assert_succeeded(&world.post(&suspend).await, "");
+        assert_succeeded(&world.post(&restore).await, "");
+    }
+    let changes: Vec<_> = world
+        .carrier()
+        .history()
+        .into_iter()
+        .map(|(_, change)| change)
+        .collect();
+    let once = [Change::Suspended, Change::Restored];
+    assert_eq!(changes, [&once[..], &once[..]].concat());
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use patchbay_tests::carrier::{Behaviour, Delivery, Gate, Reply, StatusCode};
 use patchbay_tests::gateway::{Deployment, guest};
 use serde_json::json;
 
-use super::super::stage::{assert_failed, assert_succeeded, fields_of};
-use super::{ACTIVATED, UNKNOWN, World, activation, module_path, news};
+use super::super::stage::{assert_failed, assert_succeeded, fields_of, with};
+use super::{ACTIVATED, ORDER, UNKNOWN, World, activation, module_path, news};
 
 /// The request had its effect, and the answer is lost.
 fn done_unanswered() -> Behaviour {
@@ -69,11 +69,47 @@ async fn an_order_that_did_not_happen_is_run_again_once() {
 }
 
 #[tokio::test]
+async fn an_order_that_was_cancelled_meanwhile_is_not_run_again() {
+    let world = World::new().await;
+    world.carrier().next(dropped());
+    assert_succeeded(&world.post(&activation()).await, "<STATUS>PENDING</STATUS>");
+    let job = world.job().await;
+    let cancel = with(fields_of("cancel"), &[("order_number", ORDER)]);
+    assert_succeeded(&world.post(&cancel).await, "");
+    world.check_again().await;
+    world.over().await;
+    world
+        .happened(&job, "the order was cancelled meanwhile; it is not run again")
+        .await;
+    assert!(world.carrier().history().is_empty(), "{:?}", world.carrier().history());
+    assert!(world.telecloud.received().is_empty());
+}
+
+#[tokio::test]
+async fn what_may_still_arrive_is_waited_for() {
+    let world = World::new().await;
+    world
+        .deploy(Deployment {
+            handling: json!({"settle_s": 60}),
+            ..world.stage.sim_activation()
+        })
+        .await;
+    world.carrier().next(dropped());
+    assert_succeeded(&world.post(&activation()).await, "<STATUS>PENDING</STATUS>");
+    let job = world.job().await;
+    world.check_again().await;
+    let sentence = "the carrier says that it did not happen; the request may still arrive, so it is asked again";
+    world.happened(&job, sentence).await;
+    assert_eq!(world.job().await["stage"], "unknown");
+    assert!(world.carrier().history().is_empty());
+}
+
+#[tokio::test]
 async fn an_event_that_is_no_order_yet_is_safe_to_post_again_when_it_did_not_happen() {
     let world = World::new().await;
     world
         .carrier()
-        .put_line(patchbay_tests::carrier::Line::active(super::ORDER));
+        .put_line(patchbay_tests::carrier::Line::active(ORDER));
     world.carrier().next(dropped());
     let suspend = fields_of("suspend");
     assert_failed(&world.post(&suspend).await, UNKNOWN);
