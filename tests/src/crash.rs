@@ -40,6 +40,10 @@ use crate::telecloud::{FakeTelecloud, client};
 /// Milliseconds until an event is answered, whatever it waits for.
 const DEADLINE_MS: u64 = 1_000;
 
+/// Seconds after which a request that was cut off has had its effect at the carrier, if it has any: what was sent is in the
+/// carrier's sockets.
+const SETTLE_S: u64 = 1;
+
 /// Milliseconds for which its module goes on afterwards.
 const OVERTIME_MS: u64 = 2_000;
 
@@ -190,7 +194,7 @@ impl World {
         let settings = json!({
             "title": MODULE,
             "limits": {"deadline_ms": DEADLINE_MS},
-            "handling": {"overtime_ms": OVERTIME_MS},
+            "handling": {"overtime_ms": OVERTIME_MS, "settle_s": SETTLE_S},
         });
         let path = format!("/v1/tenants/{tenant}/modules/{MODULE}");
         admin.put(&path, settings).await?;

@@ -157,6 +157,7 @@ async fn the_description_is_served_to_anyone_and_lists_every_route() -> Result<(
         "post /{tenant}/jobs/{call}/actions",
         "get /{tenant}/orders",
         "get /{tenant}/orders/{id}",
+        "post /{tenant}/orders/{id}/password",
     ]
     .map(str::to_owned)
     .into();
