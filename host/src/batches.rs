@@ -89,6 +89,22 @@ impl From<StorageError> for Stop {
     }
 }
 
+/// Most pages of one run. With a thousand items on each it is a carrier's largest customer ten times over; a module whose
+/// cursor goes in circles ends here.
+const PAGES_MAX: u32 = 20_000;
+
+/// Refuses a next page that leads nowhere.
+fn check_next(record: &Record, next: Option<&str>) -> Result<(), Trouble> {
+    if next.is_some() && next == record.progress.cursor.as_deref() {
+        let why = "the module says that its next page begins where this one did".to_owned();
+        return Err(Trouble::Final(why));
+    }
+    if next.is_some() && record.progress.pages >= PAGES_MAX {
+        return Err(Trouble::Final(format!("the module goes on after {PAGES_MAX} pages")));
+    }
+    Ok(())
+}
+
 /// A part of what came of a usage run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Results {
@@ -273,10 +289,6 @@ impl Batches {
         if self.orders.get(&path.tenant, id).await?.is_none() {
             return Err(BatchError::NoSuchOrder(order_number.to_owned()));
         }
-        // A run would write over it.
-        if let Some(id) = self.under_way().get(&(path.clone(), BatchKind::Usage)) {
-            return Err(BatchError::UnderWay(*id));
-        }
         let mut accounts = self.store.accounts(path, id).await?;
         let account = accounts.entry(component_id.to_owned()).or_default();
         account.doubtful = None;
@@ -287,10 +299,18 @@ impl Batches {
             run: None,
             page: 0,
         });
-        Ok(self
-            .store
-            .write(vec![self.store.put_accounts(path, id, &accounts)?])
-            .await?)
+        // A run would write over it.
+        let changes = vec![
+            Store::idle(path, BatchKind::Usage),
+            self.store.put_accounts(path, id, &accounts)?,
+        ];
+        match self.store.write(changes).await {
+            Err(error @ StorageError::Conflict { .. }) => {
+                let other = self.store.under_way(path, BatchKind::Usage).await?;
+                Err(other.map_or_else(|| error.into(), BatchError::UnderWay))
+            }
+            written => Ok(written?),
+        }
     }
 
     async fn finished(&self, path: &ModulePath, id: RunId, kind: BatchKind) -> Result<Run, BatchError> {

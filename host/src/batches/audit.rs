@@ -4,10 +4,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::far::Trouble;
 use super::store::{Folder, Record};
 use super::usage::sent;
-use super::{BatchError, Batches, Stop};
+use super::{BatchError, Batches, Stop, check_next};
 use crate::domain::audit::{self, Row};
 use crate::domain::batch::{BatchKind, BatchSettings, Repair, RunId, RunStatus, Sent};
 use crate::domain::name::ModulePath;
@@ -42,10 +41,7 @@ impl Batches {
         }
         let cursor = record.progress.cursor.clone();
         let page = self.far.list_subscribers(path, cursor).await?;
-        if page.next.is_some() && page.next == record.progress.cursor {
-            let why = "the module says that its next page begins where this one did".to_owned();
-            return Err(Trouble::Final(why).into());
-        }
+        check_next(record, page.next.as_deref())?;
         let (id, number) = (record.run.id, record.progress.pages);
         let mut changes = self
             .store

@@ -88,6 +88,14 @@ impl Store {
         self.put(under_way(path, kind), &id, Expect::Absent)
     }
 
+    /// Holds only while no run is under way: to be written with what a run would write over.
+    pub(super) fn idle(path: &ModulePath, kind: BatchKind) -> Change {
+        Change::Delete {
+            key: under_way(path, kind),
+            expect: Expect::Absent,
+        }
+    }
+
     pub(super) fn release(path: &ModulePath, kind: BatchKind) -> Change {
         Change::Delete {
             key: under_way(path, kind),

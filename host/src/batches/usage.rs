@@ -10,7 +10,7 @@ pub(super) use self::tell::sent;
 use self::tell::{Asked, Setting};
 use super::far::Trouble;
 use super::store::{Folder, Record};
-use super::{Batches, Stop};
+use super::{Batches, Stop, check_next};
 use crate::domain::batch::{BatchSettings, Progress, RunStatus, Sent, UsageResult};
 use crate::domain::metering::{Pass, Verdict};
 use crate::domain::name::ModulePath;
@@ -40,10 +40,7 @@ impl Batches {
         let subscriptions = asked.values().map(Asked::subscription).collect();
         let cursor = record.progress.cursor.clone();
         let page = self.far.read_usage(path, subscriptions, cursor).await?;
-        if page.next.is_some() && page.next == record.progress.cursor {
-            let why = "the module says that its next page begins where this one did".to_owned();
-            return Err(Trouble::Final(why).into());
-        }
+        check_next(record, page.next.as_deref())?;
         let setting = Setting {
             path,
             settings,

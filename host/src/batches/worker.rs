@@ -1,9 +1,11 @@
 //! Begins runs when they are due, and carries them to their end.
 
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
@@ -95,8 +97,14 @@ impl Worker {
                 // Never closed.
                 let slot = worker.slots.acquire().await;
                 let (path, kind) = &whose;
-                if let Err(error) = worker.batches.carry_on(path, *kind, id, &stop).await {
-                    tracing::error!(%error, "a run could not go on; it is tried again");
+                // A panic must not keep the run from being looked at again.
+                match AssertUnwindSafe(worker.batches.carry_on(path, *kind, id, &stop))
+                    .catch_unwind()
+                    .await
+                {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::error!(%error, "a run could not go on; it is tried again"),
+                    Err(_) => tracing::error!("work on a run ended in a panic; it is tried again"),
                 }
                 drop(slot);
                 worker.busy().remove(&whose);

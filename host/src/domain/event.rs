@@ -10,6 +10,9 @@ use serde_json::Value;
 /// Largest VAR number. VAR1 to VAR20 are an order's fields.
 pub const VAR_MAX: u8 = 20;
 
+/// VARs of the category "Porting Information".
+pub const PORTING_VARS: [u8; 3] = [5, 6, 7];
+
 /// Most characters of a VAR in an answer. The longest that carriers hand out, eSIM activation codes, stay below 300.
 pub const VAR_CHARACTERS_MAX: usize = 4_096;
 
@@ -56,6 +59,13 @@ impl Vars {
     /// Takes over every VAR that `other` has.
     pub fn merge(&mut self, other: Self) {
         self.0.extend(other.0);
+    }
+
+    /// All but those that are secret, which a number is ported with: account, PIN and tax id at the other carrier.
+    #[must_use]
+    pub fn without_porting(mut self) -> Self {
+        self.0.retain(|index, _| !PORTING_VARS.contains(index));
+        self
     }
 
     /// Those that `other` does not have with the same value.

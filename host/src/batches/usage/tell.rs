@@ -112,7 +112,10 @@ impl Batches {
         // Components that only a VAR shows are told by the Order/Update.
         let mut by_var = Vec::new();
         for reading in readings {
-            let same = |other: &&&Reading| other.component_id == reading.component_id;
+            // A kind that the module does not know says nothing of the kinds that it does.
+            let same = |other: &&&Reading| {
+                other.component_id == reading.component_id && !matches!(other.kind, UsageKind::Other(_))
+            };
             let verdict = match judged(setting, asked, reading) {
                 Verdict::Report { .. } | Verdict::Unchanged { .. } if readings.iter().filter(same).count() > 1 => {
                     Verdict::Held { why: Hold::Twice }
@@ -287,7 +290,7 @@ impl Asked {
         Subscription {
             account_number: self.account_number.clone(),
             order_number: self.order_number.clone(),
-            vars: self.order.record.vars.clone(),
+            vars: self.order.record.vars.clone().without_porting(),
         }
     }
 }

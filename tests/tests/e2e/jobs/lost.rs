@@ -107,9 +107,7 @@ async fn what_may_still_arrive_is_waited_for() {
 #[tokio::test]
 async fn an_event_that_is_no_order_yet_is_safe_to_post_again_when_it_did_not_happen() {
     let world = World::new().await;
-    world
-        .carrier()
-        .put_line(patchbay_tests::carrier::Line::active(ORDER));
+    world.carrier().put_line(patchbay_tests::carrier::Line::active(ORDER));
     world.carrier().next(dropped());
     let suspend = fields_of("suspend");
     assert_failed(&world.post(&suspend).await, UNKNOWN);
