@@ -264,6 +264,10 @@ async fn a_run_waits_while_telecloud_is_down_and_nobody_is_forgotten() -> Result
         .await?;
     assert_eq!(waiting.pages, 0);
     assert_eq!(rig.counted("O-1")?, ("0".to_owned(), None));
+    rig.telecloud.accept_connections().await?;
+    let done = rig.once(id, |run| matches!(run.status, RunStatus::Done)).await?;
+    assert_eq!(done.counts["reported"], 1);
+    assert_eq!(rig.counted("O-1")?.0, "1");
     rig.stop().await
 }
 
