@@ -132,7 +132,7 @@ impl Jobs {
             tenant: tenant.clone(),
             call: job.call,
         };
-        self.index().put(&key, &job, job.next_due());
+        self.index().put(&key, &job);
         recovery::settle(self, &key, &job).await
     }
 
@@ -335,7 +335,7 @@ impl Jobs {
     /// Takes over what was written.
     fn settle(&self, key: &JobKey, case: &Case, next: &Next) {
         match next {
-            Next::GoesOn => self.index().put(key, &case.job, case.job.next_due()),
+            Next::GoesOn => self.index().put(key, &case.job),
             Next::Ends(_) => self.index().remove(key),
         }
         self.wake.notify_one();

@@ -98,8 +98,7 @@ impl Jobs {
 
     /// Keeps an eye on a job of which the end could not be written: it is settled as soon as that is possible.
     pub(super) fn watch(&self, key: &JobKey, case: &super::Case) {
-        let soon = super::course::later(jiff::Timestamp::now(), SETTLE.as_secs());
-        self.index().put(key, &case.job, Some(soon));
+        self.index().put_off(key, &case.job, SETTLE);
         self.wake.notify_one();
     }
 

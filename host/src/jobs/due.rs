@@ -13,23 +13,26 @@ pub(super) enum Due {
     Settling,
     /// Its module is asked.
     Question,
-    /// It is early: somebody else has been at it, or the clock was set, or the wait was jittered.
+    /// It is early: somebody else has been at it, or the wait was jittered.
     Nothing,
 }
 
 impl Due {
-    /// What is due first. News go before questions, because TeleCloud waits for them. When the clock was set back since the
-    /// job was written, its times say nothing, and whatever has waited for as long as was meant is due.
-    pub(super) fn of(job: &Job, now: Timestamp, hurried: bool) -> Self {
-        let is_due = |due: Timestamp| due <= now || now < job.written;
-        if job.unsent.as_ref().is_some_and(|unsent| is_due(unsent.due)) {
+    /// What is due first. News go before questions, because TeleCloud waits for them. A job that is `hurried` is asked about
+    /// before its time.
+    ///
+    /// A clock that shows a time before the job was written was set back since. It says nothing then: whoever looks at the
+    /// job has waited for long enough.
+    pub(super) fn of(job: &Job, hurried: bool, now: Timestamp) -> Self {
+        let has_come = |due| due <= now || now < job.written;
+        if job.unsent.as_ref().is_some_and(|unsent| has_come(unsent.due)) {
             return Self::News;
         }
         match job.stage {
             Stage::Running => Self::Settling,
             // There is nothing to ask. Its own time says nothing about when the news are due.
             Stage::Telling => Self::Nothing,
-            _ if hurried || is_due(job.due) => Self::Question,
+            _ if hurried || has_come(job.due) => Self::Question,
             _ => Self::Nothing,
         }
     }
@@ -77,27 +80,41 @@ mod tests {
         ];
         let now = Timestamp::UNIX_EPOCH;
         for (stage, due, news, expected) in table {
-            let found = Due::of(&job(stage, due, news, now), now, false);
+            let found = Due::of(&job(stage, due, news, now), false, now);
+            assert_eq!(found, expected, "{stage} {due} {news:?}");
+        }
+    }
+
+    #[test]
+    fn a_job_that_is_hurried_is_asked_about_before_its_time() {
+        let table = [
+            (Stage::Unknown, 600, None, Due::Question),
+            (Stage::Unknown, 600, Some(600), Due::Question),
+            (Stage::Unknown, 600, Some(0), Due::News),
+            (Stage::Telling, 0, Some(600), Due::Nothing),
+            (Stage::Running, 600, None, Due::Settling),
+        ];
+        let now = Timestamp::UNIX_EPOCH;
+        for (stage, due, news, expected) in table {
+            let found = Due::of(&job(stage, due, news, now), true, now);
             assert_eq!(found, expected, "{stage} {due} {news:?}");
         }
     }
 
     #[test]
     fn a_clock_that_was_set_back_keeps_nothing_waiting() {
-        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 365);
-        let earlier = now - SignedDuration::from_hours(24);
-        let asked = Due::of(&job(Stage::Pending, 60, None, now), earlier, false);
-        let told = Due::of(&job(Stage::Telling, 0, Some(60), now), earlier, false);
-        assert_eq!((asked, told), (Due::Question, Due::News));
-    }
-
-    #[test]
-    fn who_is_waited_for_is_asked_before_its_time() {
-        let now = Timestamp::UNIX_EPOCH;
-        assert_eq!(Due::of(&job(Stage::Unknown, 600, None, now), now, true), Due::Question);
-        assert_eq!(
-            Due::of(&job(Stage::Telling, 600, Some(600), now), now, true),
-            Due::Nothing
-        );
+        let table = [
+            (Stage::Pending, None, Due::Question),
+            (Stage::Pending, Some(60), Due::News),
+            (Stage::Telling, Some(60), Due::News),
+            (Stage::Fallout, None, Due::Question),
+            (Stage::Running, None, Due::Settling),
+        ];
+        let written = Timestamp::UNIX_EPOCH;
+        for (stage, news, expected) in table {
+            let job = job(stage, 60, news, written);
+            let found = Due::of(&job, false, written - SignedDuration::from_hours(24));
+            assert_eq!(found, expected, "{stage} {news:?}");
+        }
     }
 }

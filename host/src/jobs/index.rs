@@ -1,7 +1,7 @@
 //! All open jobs in memory: by event, by the module's note, by account while they are not linked, and by when they are due.
 //!
-//! Times to wait are kept by a clock that nobody sets: a jump of the wall clock neither hurries nor delays a job that is
-//! waiting.
+//! Times to wait are kept by a clock that nobody sets. A wall clock that jumps while a job waits makes it neither due
+//! sooner nor later.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ struct Entry {
     /// Its account, while its order's number is not known.
     unlinked: Option<String>,
     due: Option<Instant>,
-    /// Somebody waits for it: it is asked although it is not time yet.
+    /// It is to be looked at although its own time has not come.
     hurried: bool,
     /// How many changes of the job are known here.
     steps: u32,
@@ -61,6 +61,14 @@ const ENDED_NOTES: Duration = Duration::from_secs(24 * 3_600);
 /// Most of them: a few MiB.
 const ENDED_NOTES_MAX: usize = 100_000;
 
+/// A job that somebody works on now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub(super) key: JobKey,
+    /// It is to be looked at although its own time may not have come.
+    pub(super) hurried: bool,
+}
+
 /// The open jobs.
 #[derive(Debug, Default)]
 pub(super) struct Index {
@@ -76,7 +84,17 @@ pub(super) struct Index {
 
 impl Index {
     /// Takes over how a job stands now.
-    pub(super) fn put(&mut self, key: &JobKey, job: &Job, due: Option<Timestamp>) {
+    pub(super) fn put(&mut self, key: &JobKey, job: &Job) {
+        let wait = job.next_due().map(|due| left(job, due, Timestamp::now()));
+        self.insert(key, job, wait);
+    }
+
+    /// Takes over how a job stands now, to be looked at after this time and not when it is due.
+    pub(super) fn put_off(&mut self, key: &JobKey, job: &Job, wait: Duration) {
+        self.insert(key, job, Some(wait));
+    }
+
+    fn insert(&mut self, key: &JobKey, job: &Job, wait: Option<Duration>) {
         if self.entries.get(key).is_some_and(|entry| entry.steps > job.steps) {
             // Somebody who wrote later was quicker here.
             return;
@@ -97,7 +115,7 @@ impl Index {
                 (None, Some(account)) => Some(account.clone()),
                 _ => None,
             },
-            due: due.map(|due| Instant::now() + wait(job, due)),
+            due: wait.map(|wait| Instant::now() + super::spread(wait)),
             hurried: false,
             steps: job.steps,
             busy,
@@ -208,14 +226,14 @@ impl Index {
                 self.due.remove(&(due, key.clone()));
             }
             let now = Instant::now();
-            entry.due = Some(now);
             entry.hurried = true;
+            entry.due = Some(now);
             self.due.insert((now, key.clone()));
         }
     }
 
-    /// Takes a job that is due, for somebody to work on, and whether somebody waits for it; else says when the next one is.
-    pub(super) fn next(&mut self, now: Instant) -> Result<(JobKey, bool), Option<Instant>> {
+    /// Takes a job that is due, for somebody to work on; else says when the next one is.
+    pub(super) fn next(&mut self, now: Instant) -> Result<Taken, Option<Instant>> {
         let mut busy = Vec::new();
         let found = loop {
             let Some((due, key)) = self.due.first() else {
@@ -233,7 +251,8 @@ impl Index {
                 }
                 entry.busy = true;
                 entry.due = None;
-                break Ok((key, std::mem::take(&mut entry.hurried)));
+                let hurried = std::mem::take(&mut entry.hurried);
+                break Ok(Taken { key, hurried });
             }
         };
         for key in busy {
@@ -276,14 +295,12 @@ impl Index {
     }
 }
 
-/// How long a job still waits. Counted from when it was written: a clock that was set back since does not put it off by more
-/// than was meant.
-fn wait(job: &Job, due: Timestamp) -> Duration {
-    let now = Timestamp::now();
+/// How long a job still waits for something that is due then. Counted from when it was written: a clock that was set back
+/// since does not put it off by more than was meant.
+pub(super) fn left(job: &Job, due: Timestamp, now: Timestamp) -> Duration {
     let meant = due.duration_since(job.written);
     let left = due.duration_since(now).min(meant);
-    let left = Duration::try_from(left).unwrap_or_default();
-    super::spread(left)
+    Duration::try_from(left).unwrap_or_default()
 }
 
 /// Keyed text of a module's note, to be hashed.

@@ -1,5 +1,6 @@
 //! What jobs promise: their course, decided purely, and one effect for each event, whatever comes in between.
 
+mod clock;
 mod course;
 mod effects;
 

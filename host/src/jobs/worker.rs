@@ -21,7 +21,7 @@ use ulid::Ulid;
 use super::answered::Answered;
 use super::case::Case;
 use super::due::Due;
-use super::index::JobKey;
+use super::index::{JobKey, Taken, left};
 use super::{JobError, Jobs};
 use crate::domain::call::{CallId, Outcome};
 use crate::domain::event::Document;
@@ -78,8 +78,8 @@ impl Worker {
             };
             let Ok(permit) = permit else { break };
             let next = self.jobs.index().next(Instant::now());
-            let (key, hurried) = match next {
-                Ok(next) => next,
+            let Taken { key, hurried } = match next {
+                Ok(taken) => taken,
                 Err(due) => {
                     drop(permit);
                     let look = Instant::now() + LOOK;
@@ -128,12 +128,12 @@ impl Worker {
         let Some(serving) = self.modules.serving(key.tenant.as_str(), case.job.module.as_str()) else {
             return self.no_module(key).await;
         };
-        match Due::of(&case.job, now, hurried) {
+        match Due::of(&case.job, hurried, now) {
             Due::News => self.tell(key, &serving, case).await,
             Due::Settling => self.settle(key, &case).await,
             Due::Question => self.ask(key, &serving, case).await,
             Due::Nothing => {
-                self.jobs.index().put(key, &case.job, case.job.next_due());
+                self.jobs.index().put(key, &case.job);
                 Ok(())
             }
         }
@@ -166,15 +166,21 @@ impl Worker {
         self.look_later(key).await
     }
 
-    /// Looks again much later at a job that a person has been told of already. News that are to be tried again have a time of
-    /// their own.
+    /// Looks again much later at a job that a person has been told of already.
     async fn look_later(&self, key: &JobKey) -> Result<(), JobError> {
-        if let Some(case) = self.jobs.case(key).await? {
+        self.look_after(key, Duration::from_secs(super::backoff::IN_FALLOUT_S))
+            .await
+    }
+
+    /// Looks at a job again after this time, whenever its question is due. News that are to be tried again have a time of
+    /// their own.
+    async fn look_after(&self, key: &JobKey, wait: Duration) -> Result<(), JobError> {
+        if let Some(Case { job, .. }) = self.jobs.case(key).await? {
             let now = jiff::Timestamp::now();
-            let later = super::course::later(now, super::backoff::IN_FALLOUT_S);
-            let news = case.job.unsent.as_ref().map(|unsent| unsent.due);
-            let due = news.filter(|due| *due > now).map_or(later, |due| due.min(later));
-            self.jobs.index().put(key, &case.job, Some(due));
+            let news = job.unsent.as_ref().map(|unsent| left(&job, unsent.due, now));
+            let news = news.filter(|left| !left.is_zero());
+            let wait = news.map_or(wait, |news| news.min(wait));
+            self.jobs.index().put_off(key, &job, wait);
         }
         Ok(())
     }

@@ -53,12 +53,7 @@ impl Worker {
         if raised.await?.is_some() {
             return Ok(());
         }
-        let Some(mut case) = self.jobs.case(key).await? else {
-            return Ok(());
-        };
-        case.retry(jiff::Timestamp::now());
-        self.jobs.index().put(key, &case.job, case.job.next_due());
-        Ok(())
+        self.look_after(key, FOUND).await
     }
 
     /// The module takes no calls at the moment.
@@ -251,6 +246,9 @@ impl Worker {
         Ok(())
     }
 }
+
+/// How long until an answer is looked at again that waits to be fetched: for its age only, which is counted in hours.
+const FOUND: Duration = Duration::from_secs(60);
 
 fn action(case: &Case) -> ActionKind {
     case.job.action
