@@ -3,6 +3,7 @@
 mod clock;
 mod course;
 mod effects;
+mod many;
 
 use jiff::Timestamp;
 use serde_json::json;

@@ -3,6 +3,7 @@
 mod callback;
 mod duplicates;
 mod lost;
+mod many;
 mod modules;
 mod ports;
 mod telling;

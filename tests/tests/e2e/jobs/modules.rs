@@ -3,7 +3,7 @@
 use patchbay_tests::gateway::{Deployment, guest};
 use serde_json::{Value, json};
 
-use super::{COMPLETED, World, module_path, news};
+use super::{COMPLETED, TRIED_IN_VAIN, World, module_path, news};
 
 /// Sets whether the module takes events.
 async fn set_status(world: &World, status: &str) {
@@ -69,6 +69,31 @@ async fn an_order_outlives_its_module() {
     assert_eq!([&job["reason"], &job["was"]], ["no-module", "pending"]);
     world.deploy(world.stage.sim_activation()).await;
     completed_at_last(&world).await;
+}
+
+#[tokio::test]
+async fn news_outlives_its_module() {
+    let world = World::new().await;
+    world.port_in().await;
+    world.telecloud.refuse_connections().await;
+    assert!(world.carrier().complete_port("A-1001", None));
+    world.check_again().await;
+    let job = world.job_at("telling").await;
+    world.happened(&job, TRIED_IN_VAIN).await;
+    let admin = world.stage.gateway.admin();
+    admin.delete(&module_path()).await.expect("removed");
+    world.telecloud.accept_connections().await.expect("it listens again");
+    world.check_again().await;
+    let job = world.job_at("fallout").await;
+    assert_eq!([&job["reason"], &job["was"]], ["no-module", "telling"]);
+    assert!(world.telecloud.received().is_empty(), "nobody tells it for the module");
+    world.deploy(world.stage.sim_activation()).await;
+    world.check_again().await;
+    world.over().await;
+    let received = world.telecloud.received();
+    assert_eq!(received.len(), 1, "{received:?}");
+    assert_eq!(news(&received[0]), COMPLETED);
+    assert_eq!(world.carrier().history().len(), 2, "submitted and completed, once each");
 }
 
 #[tokio::test]
