@@ -47,6 +47,7 @@ use crate::domain::call::CallId;
 use crate::domain::event::{self, Event};
 use crate::domain::job::{After, By, Identity};
 use crate::domain::name::{ModuleName, ModulePath, TenantName};
+use crate::domain::order::OrderState;
 use crate::journal::Step;
 use crate::orders::Orders;
 use crate::storage::{Change, Durability, Expect, Revision, StorageError, Stores};
@@ -174,15 +175,25 @@ impl Jobs {
         self.unkept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether something newer than this call is on record of the event's order, so that what the call was answered with
-    /// says nothing any more: a suspension, say, that was followed by a resumption. An order comes to be only once.
-    async fn is_superseded(&self, path: &ModulePath, event: &Event, call: CallId) -> Result<bool, JobError> {
-        let (Some(order_number), false) = (&event.order_number, event.action == event::Action::Create) else {
+    /// Whether newer events have undone what this call did for the event, so that its answer says nothing any more: a
+    /// suspension that was followed by a resumption, a SIM that was swapped again. By other events, and by an order's
+    /// creation or renewal, nothing is undone.
+    async fn is_undone(&self, path: &ModulePath, event: &Event, call: CallId) -> Result<bool, JobError> {
+        let Some(order_number) = &event.order_number else {
             return Ok(false);
         };
+        if !matches!(event.action, event::Action::SetStatus(_) | event::Action::Swap) {
+            return Ok(false);
+        }
         let id = self.orders.id(&path.tenant, &path.module, order_number);
-        let order = self.orders.get(&path.tenant, id).await?;
-        Ok(order.is_some_and(|order| order.record.last_call > call))
+        let Some(order) = self.orders.get(&path.tenant, id).await? else {
+            return Ok(false);
+        };
+        let record = order.record;
+        Ok(match &event.action {
+            event::Action::SetStatus(status) => record.state_by > call && Some(record.state) != OrderState::of(status),
+            _ => record.vars_by > call && !event.vars.clone().without(&record.vars).is_empty(),
+        })
     }
 
     /// The identity of an event that was posted to this module.

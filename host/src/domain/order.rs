@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use super::call::{CallId, Outcome};
-use super::event::{Action, Event, Vars};
+use super::event::{Action, Event, ServiceStatus, Vars};
 use super::name::ModuleName;
 
 /// Fewest characters of a value that orders can be told apart by. `YES`, `NO` and `0` are in nearly all of them.
@@ -52,6 +52,19 @@ pub enum OrderState {
     Cancelled,
     /// Nothing that passed through says.
     Unknown,
+}
+
+impl OrderState {
+    /// What an order is once it was set to this; none for a state that is not known here.
+    #[must_use]
+    pub fn of(status: &ServiceStatus) -> Option<Self> {
+        match status {
+            ServiceStatus::Active => Some(Self::Active),
+            ServiceStatus::Suspended => Some(Self::Suspended),
+            ServiceStatus::NonPay => Some(Self::NonPay),
+            ServiceStatus::Other(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for OrderState {
@@ -232,7 +245,7 @@ pub fn same_order(order: &Unlinked<'_>, module: &ModuleName, later: &Event) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::{Document, ServiceStatus};
+    use crate::domain::event::Document;
 
     fn vars(of: &[(u8, &str)]) -> Vars {
         let mut vars = Vars::default();

@@ -39,10 +39,10 @@ impl Jobs {
                 return Ok(None);
             };
             if case.job.standing() == Stage::Found {
-                let superseded = self.is_superseded(path, event, key.call).await?;
+                let undone = self.is_undone(path, event, key.call).await?;
                 let taken = self.advance(key, By::Telecloud, None, |case, now| {
                     let found = case.job.standing() == Stage::Found;
-                    found.then(|| match superseded {
+                    found.then(|| match undone {
                         true => turn(
                             Next::Ends(None),
                             "posted again after newer events of its order, so it is run",
@@ -51,7 +51,7 @@ impl Jobs {
                     })
                 });
                 match taken.await? {
-                    Some(_) if superseded => return Ok(None),
+                    Some(_) if undone => return Ok(None),
                     Some(_) => return Ok(case.matter.reply),
                     None => continue,
                 }

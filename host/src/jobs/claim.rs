@@ -126,7 +126,7 @@ impl Jobs {
         let (documents, now) = (&*self.stores.documents, Timestamp::now());
         let answered = Answered::find(documents, &path.tenant, &self.vault, identity, now).await?;
         if let Some(answered) = answered
-            && !self.is_superseded(path, event, answered.call).await?
+            && !self.is_undone(path, event, answered.call).await?
         {
             return Ok(Claim::Again(answered.call, answered.reply));
         }

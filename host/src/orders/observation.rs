@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::domain::call::{CallId, Outcome};
-use crate::domain::event::{Action, Event, ServiceStatus, Vars};
+use crate::domain::event::{Action, Event, Vars};
 use crate::domain::name::ModuleName;
 use crate::domain::order::{OrderRecord, OrderState};
 use crate::domain::update::{NewStatus, Update};
@@ -254,16 +254,10 @@ fn set(field: &mut Option<String>, value: Option<&str>) {
 /// The state of an order after its action is done, where the action says.
 fn done(action: &Action) -> Option<OrderState> {
     match action {
-        Action::Create | Action::SetStatus(ServiceStatus::Active) => Some(OrderState::Active),
-        Action::SetStatus(ServiceStatus::Suspended) => Some(OrderState::Suspended),
-        Action::SetStatus(ServiceStatus::NonPay) => Some(OrderState::NonPay),
+        Action::Create => Some(OrderState::Active),
+        Action::SetStatus(status) => OrderState::of(status),
         Action::Cancel => Some(OrderState::Cancelled),
-        Action::SetStatus(ServiceStatus::Other(_))
-        | Action::Replenish
-        | Action::Swap
-        | Action::UsageLimit
-        | Action::ChangePassword
-        | Action::Other(_) => None,
+        Action::Replenish | Action::Swap | Action::UsageLimit | Action::ChangePassword | Action::Other(_) => None,
     }
 }
 

@@ -2,7 +2,7 @@ use serde_json::json;
 use ulid::Ulid;
 
 use super::*;
-use crate::domain::event::Document;
+use crate::domain::event::{Document, ServiceStatus};
 
 use Action::{Cancel, Create, Replenish, Swap, UsageLimit};
 use OrderState::{Active, Cancelled, Failed, NonPay, Pending, Suspended};
