@@ -11,6 +11,7 @@ mod case;
 mod change;
 mod claim;
 mod course;
+mod document;
 mod due;
 mod fallout;
 mod identity;
@@ -44,17 +45,19 @@ use self::claim::Claims;
 use self::course::{Next, Turn};
 use self::index::Index;
 use crate::domain::call::CallId;
-use crate::domain::event::{self, Event};
+use crate::domain::event::Event;
 use crate::domain::job::{After, By, Identity};
 use crate::domain::name::{ModuleName, ModulePath, TenantName};
-use crate::domain::order::OrderState;
-use crate::journal::Step;
+use crate::journal::{JournalError, Step};
 use crate::orders::Orders;
 use crate::storage::{Change, Durability, Expect, Revision, StorageError, Stores};
 use crate::vault::Vault;
 
 /// Jobs that are read in one go at start.
 const PAGE: usize = 500;
+
+/// For how long the answer of a job that ended is kept, whose call's own window has long passed.
+const REPEATED: Duration = Duration::from_secs(120);
 
 /// Why a job could not be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +68,15 @@ pub enum JobError {
     /// It could not be written as text.
     #[error("a job could not be written down: {0}")]
     Unwritable(String),
+}
+
+impl From<JournalError> for JobError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Storage(error) => Self::Storage(error),
+            JournalError::Unwritable(_) | JournalError::Ended => Self::Unwritable(error.to_string()),
+        }
+    }
 }
 
 /// The open jobs of all tenants, and who runs which event.
@@ -137,63 +149,8 @@ impl Jobs {
         recovery::settle(self, &key, &job).await
     }
 
-    /// Writes how a run ended, when that could not be written at its end. False when it was.
-    async fn keep_late(&self, key: &JobKey) -> Result<bool, JobError> {
-        let unkept = self.unkept().get(key).cloned();
-        let Some((mut case, next)) = unkept else {
-            return Ok(false);
-        };
-        let (now, number) = (Timestamp::now(), case.job.steps);
-        case.job.steps += 1;
-        let mut changes = self.changes(key, &mut case, &next, Expect::Anything, now, None)?;
-        let mut order = self.observe(key, &case, now).await;
-        changes.extend(order.iter_mut().flat_map(|order| std::mem::take(&mut order.changes)));
-        let after = After {
-            at: now,
-            by: By::Gateway,
-            what: "how the run ended could be recorded only now".to_owned(),
-            run: None,
-            outcome: case.job.outcome,
-        };
-        let step = Step {
-            number,
-            after: &after,
-            micros: case.job.micros,
-            requests: case.job.requests,
-        };
-        let records = vec![step.record(key.call)];
-        self.stores
-            .log
-            .append(&key.tenant, records, changes, Durability::Synced)
-            .await?;
-        self.settle(key, &case, &next);
-        self.unkept().remove(key);
-        Ok(true)
-    }
-
     fn unkept(&self) -> MutexGuard<'_, HashMap<JobKey, (Case, Next)>> {
         self.unkept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether newer events have undone what this call did for the event, so that its answer says nothing any more: a
-    /// suspension that was followed by a resumption, a SIM that was swapped again. By other events, and by an order's
-    /// creation or renewal, nothing is undone.
-    async fn is_undone(&self, path: &ModulePath, event: &Event, call: CallId) -> Result<bool, JobError> {
-        let Some(order_number) = &event.order_number else {
-            return Ok(false);
-        };
-        if !matches!(event.action, event::Action::SetStatus(_) | event::Action::Swap) {
-            return Ok(false);
-        }
-        let id = self.orders.id(&path.tenant, &path.module, order_number);
-        let Some(order) = self.orders.get(&path.tenant, id).await? else {
-            return Ok(false);
-        };
-        let record = order.record;
-        Ok(match &event.action {
-            event::Action::SetStatus(status) => record.state_by > call && Some(record.state) != OrderState::of(status),
-            _ => record.vars_by > call && !event.vars.clone().without(&record.vars).is_empty(),
-        })
     }
 
     /// The identity of an event that was posted to this module.
@@ -226,7 +183,7 @@ impl Jobs {
         let Some(stored) = self.stores.documents.get(&name).await? else {
             return Ok(None);
         };
-        let case = Case::decode(&key.tenant, &self.vault, &name, &stored.value)?;
+        let case = Case::decode(&self.vault, &name, &stored.value)?;
         Ok(Some((case, stored.revision)))
     }
 
@@ -358,16 +315,9 @@ impl Jobs {
         Identity(self.vault.hash_for("note of a pending order", &text))
     }
 
-    /// Removes all that is kept of a tenant's jobs and answers.
-    ///
-    /// # Errors
-    /// When the store refuses.
-    pub async fn forget(&self, tenant: &TenantName) -> Result<(), JobError> {
-        for folder in [case::folder(tenant), answered::folder(tenant)] {
-            self.stores.documents.delete(&folder).await?;
-        }
+    /// Forgets a tenant's jobs. What is kept of them goes with the tenant.
+    pub fn forget(&self, tenant: &TenantName) {
         self.index().forget(tenant);
-        Ok(())
     }
 
     /// A panic elsewhere leaves the index whole.
@@ -375,9 +325,6 @@ impl Jobs {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// For how long the answer of a job that ended is kept, whose call's own window has long passed.
-const REPEATED: Duration = Duration::from_secs(120);
 
 /// Spreads a waiting time, so that what failed together is not tried together.
 fn spread(wait: Duration) -> Duration {

@@ -44,6 +44,9 @@ pub enum JournalError {
     /// The store refused.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// What was to be written along with it could not be made.
+    #[error("what goes along with the call could not be written down: {0}")]
+    Unwritable(String),
     /// The call is over: nothing more happens in it.
     #[error("the call has ended")]
     Ended,

@@ -244,7 +244,9 @@ impl From<JournalError> for Problem {
     fn from(error: JournalError) -> Self {
         match error {
             JournalError::Storage(error) => error.into(),
-            JournalError::Ended => Code::Internal.because("The gateway mixed up its calls; ask its operator."),
+            JournalError::Unwritable(_) | JournalError::Ended => {
+                Code::Internal.because("The gateway mixed up its calls; ask its operator.")
+            }
         }
     }
 }

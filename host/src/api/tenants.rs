@@ -61,6 +61,6 @@ pub(super) async fn get(at: TenantAccess<Read>, State(api): State<Api>) -> Resul
 #[utoipa::path(delete, path = "", tag = "tenants", responses((status = 204, description = "It is gone")))]
 pub(super) async fn delete(at: AdminOf, State(api): State<Api>) -> Result<StatusCode, Problem> {
     api.registry.delete_tenant(&at.tenant).await?;
-    api.jobs.forget(&at.tenant).await?;
+    api.jobs.forget(&at.tenant);
     Ok(StatusCode::NO_CONTENT)
 }

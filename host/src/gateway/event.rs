@@ -81,10 +81,7 @@ impl Gateway {
             log,
             deadline,
         } = admitted;
-        match running.opening().await {
-            Ok(opening) => log.along(opening),
-            Err(error) => return self.not_claimed(&log, &error).await,
-        }
+        running.open_with(&log).await;
         let (stop, action) = (CancellationToken::new(), event.action.kind());
         let handling = &serving.settings.handling;
         let overtime = Duration::from_millis(handling.overtime_ms);

@@ -7,11 +7,16 @@ use tokio::time::{Instant, timeout_at};
 use super::course::{Next, turn};
 use super::index::JobKey;
 use super::verdict::open_reply;
-use super::{JobError, Jobs};
+use super::{JobError, Jobs, recovery};
 use crate::domain::answer::Reply;
-use crate::domain::event::Event;
+use crate::domain::call::CallId;
+use crate::domain::event::{Action, Event};
 use crate::domain::job::{By, Stage, Told};
 use crate::domain::name::ModulePath;
+use crate::domain::order::OrderState;
+
+/// How soon a job is settled whose end could not be written.
+const SETTLE: Duration = Duration::from_secs(30);
 
 impl Jobs {
     /// What the event of an open job is answered with. An outcome that is unknown is looked into at once, and waited for until
@@ -38,6 +43,9 @@ impl Jobs {
                 self.index().remove(key);
                 return Ok(None);
             };
+            if case.job.stage == Stage::Running && recovery::keep_late(self, key).await? {
+                continue;
+            }
             if case.job.standing() == Stage::Found {
                 let undone = self.is_undone(path, event, key.call).await?;
                 let taken = self.advance(key, By::Telecloud, None, |case, now| {
@@ -90,6 +98,27 @@ impl Jobs {
         Ok(told.await?.is_some())
     }
 
+    /// Whether newer events have undone what this call did for the event, so that its answer says nothing any more: a
+    /// suspension that was followed by a resumption, a SIM that was swapped again. By other events, and by an order's
+    /// creation or renewal, nothing is undone.
+    pub(super) async fn is_undone(&self, path: &ModulePath, event: &Event, call: CallId) -> Result<bool, JobError> {
+        let Some(order_number) = &event.order_number else {
+            return Ok(false);
+        };
+        if !matches!(event.action, Action::SetStatus(_) | Action::Swap) {
+            return Ok(false);
+        }
+        let id = self.orders.id(&path.tenant, &path.module, order_number);
+        let Some(order) = self.orders.get(&path.tenant, id).await? else {
+            return Ok(false);
+        };
+        let record = order.record;
+        Ok(match &event.action {
+            Action::SetStatus(status) => record.state_by > call && Some(record.state) != OrderState::of(status),
+            _ => record.vars_by > call && !event.vars.clone().without(&record.vars).is_empty(),
+        })
+    }
+
     /// Has the job looked at now, if its module can be asked.
     fn hurry(&self, key: &JobKey) {
         self.index().hurry(key);
@@ -129,6 +158,3 @@ impl Jobs {
         Ok(())
     }
 }
-
-/// How soon a job is settled whose end could not be written.
-const SETTLE: Duration = Duration::from_secs(30);

@@ -1,15 +1,16 @@
 //! Answers that are kept for a while, for the same event posted again.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::JobError;
+use super::{JobError, document};
 use crate::domain::answer::Reply;
 use crate::domain::call::CallId;
 use crate::domain::job::Identity;
 use crate::domain::name::TenantName;
-use crate::domain::secret::Secret;
-use crate::storage::{Change, Documents, Expect, StorageError};
+use crate::storage::{Change, Documents, Durability, Expect, StorageError};
 use crate::vault::Vault;
 
 /// An answer that was given.
@@ -42,7 +43,8 @@ impl Open {
 /// By how much a clock may be set back without anybody minding.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(60);
 
-const END: u8 = b'\n';
+/// When a removal has to be on the disk. Nothing is lost when it is lost.
+const LAZY: Duration = Duration::from_secs(1);
 
 /// Documents that are looked at in one go when clearing up.
 const PAGE: usize = 500;
@@ -59,18 +61,13 @@ impl Answered {
     /// Keeps the answer.
     pub(super) fn put(&self, tenant: &TenantName, vault: &Vault, identity: Identity) -> Result<Change, JobError> {
         let key = key(tenant, identity);
-        let failed = |error: serde_json::Error| JobError::Unwritable(error.to_string());
-        let mut value = serde_json::to_vec(&Open {
+        let open = Open {
             given: self.given,
             until: self.until,
-        })
-        .map_err(failed)?;
-        value.push(END);
-        let text = Secret::new(serde_json::to_string(self).map_err(failed)?);
-        value.extend(vault.seal(&key, &text));
+        };
         Ok(Change::Put {
+            value: document::write(vault, &key, &open, self)?,
             key,
-            value: value.into(),
             expect: Expect::Anything,
         })
     }
@@ -87,16 +84,10 @@ impl Answered {
         let Some(stored) = documents.get(&key).await? else {
             return Ok(None);
         };
-        let damaged = |why: String| StorageError::Damaged { what: key.clone(), why };
-        let (open, sealed) = split(&stored.value).ok_or_else(|| damaged("it is not as it was written".to_owned()))?;
-        if open.is_over(now) {
+        if document::open::<Open>(&key, &stored.value)?.is_over(now) {
             return Ok(None);
         }
-        let text = vault
-            .open_sealed(&key, sealed)
-            .map_err(|error| damaged(error.to_string()))?;
-        let found = serde_json::from_str(text.expose()).map_err(|error| damaged(error.to_string()))?;
-        Ok(Some(found))
+        document::sealed(vault, &key, &stored.value).map(Some)
     }
 
     /// Removes a tenant's answers that are not given any more. Says how many.
@@ -116,7 +107,9 @@ impl Answered {
             after = Some(last.clone());
             let old: Vec<Change> = page
                 .into_iter()
-                .filter(|(_, stored)| split(&stored.value).is_none_or(|(open, _)| open.is_over(now)))
+                .filter(|(key, stored)| {
+                    document::open::<Open>(key, &stored.value).map_or(true, |open| open.is_over(now))
+                })
                 .map(|(key, stored)| Change::Delete {
                     key,
                     // One that was written again meanwhile is a new one.
@@ -124,10 +117,7 @@ impl Answered {
                 })
                 .collect();
             for change in old {
-                match documents
-                    .write(vec![change], crate::storage::Durability::Within(LAZY))
-                    .await
-                {
+                match documents.write(vec![change], Durability::Within(LAZY)).await {
                     Ok(_) => removed += 1,
                     Err(StorageError::Conflict { .. }) => {}
                     Err(error) => return Err(error.into()),
@@ -135,13 +125,4 @@ impl Answered {
             }
         }
     }
-}
-
-/// Nothing is lost when a removal is.
-const LAZY: std::time::Duration = std::time::Duration::from_secs(1);
-
-fn split(value: &[u8]) -> Option<(Open, &[u8])> {
-    let end = value.iter().position(|byte| *byte == END)?;
-    let open = serde_json::from_slice(value.get(..end)?).ok()?;
-    Some((open, value.get(end + 1..)?))
 }

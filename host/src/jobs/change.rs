@@ -3,10 +3,11 @@
 //! Such a change is no event of TeleCloud's. Nobody posts it again, so there is no answer to keep, and nothing runs again by
 //! itself: all that may outlive its call is telling TeleCloud.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::case::Case;
-use super::claim::unkept;
 use super::course::{Begin, Next};
 use super::index::JobKey;
 use super::{JobError, Jobs};
@@ -24,7 +25,7 @@ pub struct Change<'a> {
     /// Which module ran for it.
     pub path: &'a ModulePath,
     /// What it was asked. The order has to have a number.
-    pub event: &'a Event,
+    pub event: &'a Arc<Event>,
     /// How the call counts.
     pub outcome: Outcome,
     /// What the module said, if that can be relied on.
@@ -86,7 +87,7 @@ impl Jobs {
         }
         log.along(changes);
         let kept = log.finish(reply, outcome, Some(detail), memory_bytes).await;
-        kept.map_err(unkept)?;
+        kept?;
         if goes_on {
             self.settle(&key, &case, &Next::GoesOn);
         }

@@ -18,8 +18,8 @@ use crate::domain::event::Event;
 use crate::domain::handling::Handling;
 use crate::domain::job::{Identity, Told};
 use crate::domain::name::ModulePath;
-use crate::journal::{CallLog, JournalError};
-use crate::storage::{Change, Expect};
+use crate::journal::CallLog;
+use crate::storage::Expect;
 
 /// What is to be done with an event.
 pub enum Claim {
@@ -99,7 +99,7 @@ pub struct Posted<'a> {
     /// In which call.
     pub call: CallId,
     /// What is asked for.
-    pub event: &'a Event,
+    pub event: &'a Arc<Event>,
 }
 
 impl Jobs {
@@ -182,15 +182,18 @@ pub struct Ending<'a> {
 }
 
 impl Running {
-    /// The job's document, to be written with the record of the first request, before that leaves.
-    ///
-    /// # Errors
-    /// When it cannot be written down.
-    pub async fn opening(&self) -> Result<Vec<Change>, JobError> {
-        let mut state = self.state.lock().await;
-        let now = state.case.job.received;
-        self.jobs
-            .changes(&self.key, &mut state.case, &Next::GoesOn, Expect::Anything, now, None)
+    /// Has the job's document written with the record of the first request, before that leaves. Until then there is nothing
+    /// that a crash could leave half done.
+    pub async fn open_with(self: &Arc<Self>, log: &CallLog) {
+        let (jobs, key, case) = {
+            let state = self.state.lock().await;
+            (Arc::clone(&self.jobs), self.key.clone(), state.case.clone())
+        };
+        log.before_first(move || {
+            let (mut case, now) = (case.clone(), case.job.received);
+            let changes = jobs.changes(&key, &mut case, &Next::GoesOn, Expect::Anything, now, None);
+            changes.map_err(|error| error.to_string())
+        });
     }
 
     /// TeleCloud is told `reply` at the deadline, and the module goes on. False when the event has ended meanwhile. Durable
@@ -206,16 +209,16 @@ impl Running {
         let mut case = state.case.clone();
         case.overdue(reply);
         let now = Timestamp::now();
-        let mut changes = self
-            .jobs
-            .changes(&self.key, &mut case, &Next::GoesOn, Expect::Anything, now, None)?;
         case.job.outcome = match case.job.told {
             Told::Pending => Outcome::Pending,
             Told::Nothing | Told::Unknown => Outcome::Unknown,
         };
+        let mut changes = self
+            .jobs
+            .changes(&self.key, &mut case, &Next::GoesOn, Expect::Anything, now, None)?;
         let mut order = self.jobs.observe(&self.key, &case, now).await;
         changes.extend(order.iter_mut().flat_map(|order| std::mem::take(&mut order.changes)));
-        log.told(reply, changes).await.map_err(unkept)?;
+        log.told(reply, changes).await?;
         // Whoever waits for an order hears the same as the first. For anything else there is time until a deadline of their
         // own, and by then it may be over.
         if case.job.told == Told::Pending {
@@ -275,7 +278,7 @@ impl Running {
             turnstile.answer(reply);
         }
         state.case = case;
-        kept.map_err(unkept)
+        Ok(kept?)
     }
 }
 
@@ -287,12 +290,5 @@ impl Drop for Running {
         if state.turnstile.is_some() {
             self.jobs.watch(&self.key, &state.case);
         }
-    }
-}
-
-pub(super) fn unkept(error: JournalError) -> JobError {
-    match error {
-        JournalError::Storage(error) => JobError::Storage(error),
-        JournalError::Ended => JobError::Unwritable(error.to_string()),
     }
 }

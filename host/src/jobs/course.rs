@@ -5,6 +5,8 @@
 
 mod learned;
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::backoff;
@@ -73,7 +75,7 @@ pub(super) struct Begin {
 
 impl Case {
     /// The job of an event that is about to be run.
-    pub(super) fn begin(begin: Begin, event: &Event) -> Self {
+    pub(super) fn begin(begin: Begin, event: &Arc<Event>) -> Self {
         Self {
             job: Job {
                 call: begin.call,
@@ -100,7 +102,7 @@ impl Case {
                 steps: 0,
             },
             matter: Matter {
-                event: event.clone(),
+                event: Arc::clone(event),
                 state: String::new(),
                 reply: None,
                 news: Update::default(),

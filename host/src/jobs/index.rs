@@ -281,7 +281,7 @@ impl Index {
         self.entries.len()
     }
 
-    /// The modules of which a tenant has open jobs are not told apart here; all of a tenant's jobs are forgotten.
+    /// Forgets all jobs of a tenant.
     pub(super) fn forget(&mut self, tenant: &TenantName) {
         let keys: Vec<JobKey> = self
             .entries

@@ -5,6 +5,8 @@ mod course;
 mod effects;
 mod many;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -62,5 +64,5 @@ fn begun(event: &Event) -> Case {
         identity: Identity([1; 32]),
         received: second(0),
     };
-    Case::begin(begin, event)
+    Case::begin(begin, &Arc::new(event.clone()))
 }

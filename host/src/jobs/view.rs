@@ -120,7 +120,7 @@ impl Jobs {
                 let matches = page.module.as_ref().is_none_or(|module| *module == job.module)
                     && page.stage.is_none_or(|stage| stage == job.stage);
                 if matches {
-                    found.push(JobView::new(&Case::decode(tenant, &self.vault, &key, &stored.value)?));
+                    found.push(JobView::new(&Case::decode(&self.vault, &key, &stored.value)?));
                 }
                 after = Some(key);
             }

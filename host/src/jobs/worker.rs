@@ -145,7 +145,7 @@ impl Worker {
             self.jobs.watch(key, case);
             return Ok(());
         }
-        if self.jobs.keep_late(key).await? {
+        if super::recovery::keep_late(&self.jobs, key).await? {
             return Ok(());
         }
         super::recovery::settle(&self.jobs, key, &case.job).await
@@ -154,13 +154,8 @@ impl Worker {
     async fn no_module(&self, key: &JobKey) -> Result<(), JobError> {
         self.jobs
             .advance(key, By::Gateway, None, |case, now| {
-                Some(match case.job.fallout {
-                    None => case.fall_out(Reason::NoModule, now),
-                    Some(_) => {
-                        case.retry(now);
-                        return None;
-                    }
-                })
+                let is_known = case.job.fallout.is_some();
+                (!is_known).then(|| case.fall_out(Reason::NoModule, now))
             })
             .await?;
         self.look_later(key).await

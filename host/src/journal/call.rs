@@ -82,6 +82,12 @@ impl CallLog {
         self.state().masker.placed(placed);
     }
 
+    /// Has changes to documents written along with the record of the first request that is about to leave, all or none. They
+    /// are made only then: most of what is opened for a call is not needed by one that asks nobody.
+    pub fn before_first(&self, opening: impl Fn() -> Result<Vec<Change>, String> + Send + 'static) {
+        self.state().opening = Some(Box::new(opening));
+    }
+
     /// Has these changes to documents written along with the next record, all or none, in the place of those that were given
     /// before and not written yet.
     pub fn along(&self, changes: Vec<Change>) {
@@ -111,7 +117,7 @@ impl CallLog {
     ) -> Result<usize, JournalError> {
         let number = self.state().start(grant, read_only, request, started)?;
         if grant.is_some()
-            && let Err(error) = self.write().await
+            && let Err(error) = self.open().await
         {
             let reason = "the request was held back, because it could not be recorded".to_owned();
             self.state().end(number, 0, &ExchangeEnd::NotSent { reason });
@@ -123,7 +129,7 @@ impl CallLog {
     /// Notes how an exchange ended, `micros` after it started. It is kept along with what is next made durable; see
     /// [`Self::keep`].
     ///
-    /// The response's body may be whole; of a larger one the first [`BODY_BYTES_KEPT`] bytes and as many again are enough,
+    /// The response's body may be whole; of a larger one the first [`BODY_BYTES_KEPT`](super::BODY_BYTES_KEPT) bytes and as many again are enough,
     /// with its true size in `body_bytes`.
     pub fn exchange_ended(&self, number: usize, micros: u64, end: &ExchangeEnd) {
         self.state().end(number, micros, end);
@@ -205,6 +211,24 @@ impl CallLog {
     /// A panic elsewhere leaves whole entries behind.
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes durable what is not, before a request leaves.
+    async fn open(&self) -> Result<(), JournalError> {
+        {
+            let mut state = self.state();
+            if let Some(opening) = state.opening.take() {
+                match opening() {
+                    Ok(changes) => state.along.replace(changes),
+                    Err(why) => {
+                        // No other request may leave without it either.
+                        state.opening = Some(opening);
+                        return Err(JournalError::Unwritable(why));
+                    }
+                }
+            }
+        }
+        self.write().await
     }
 
     /// Makes durable what is not, in one record.

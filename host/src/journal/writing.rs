@@ -52,9 +52,14 @@ pub(super) struct State {
     exchanges_bytes_left: usize,
     pub(super) log: Lines,
     pub(super) finished: bool,
+    /// Makes the changes that go along with the first request that is about to leave, if one is.
+    pub(super) opening: Option<Opening>,
     /// Changes to documents that go along with the next write.
     pub(super) along: Along,
 }
+
+/// Makes changes to documents when they are needed, or says why it cannot.
+pub(super) type Opening = Box<dyn Fn() -> Result<Vec<Change>, String> + Send>;
 
 /// Changes to documents that wait for the next write. Others may be given while one is under way.
 #[derive(Clone, Default)]
@@ -86,6 +91,7 @@ impl State {
             exchanges_bytes_left: EXCHANGES_BYTES_KEPT,
             log: Lines::new(call.log_bytes),
             finished: false,
+            opening: None,
             along: Along::default(),
         }
     }

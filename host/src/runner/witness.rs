@@ -71,6 +71,10 @@ impl Recorder for Witness {
 
     async fn ended(&self, number: ExchangeNumber, end: Ended<'_>, took: Duration) {
         self.end(number, &end, took);
+        if let Ended::Denied { .. } = end {
+            // Nothing has happened that would have to outlive a crash.
+            return;
+        }
         // What was heard cannot be unheard, so the module learns of it all the same; the end of the call is tried again.
         if let Err(error) = self.0.keep().await {
             tracing::error!(%error, "the end of an exchange could not be recorded");

@@ -349,7 +349,7 @@ async fn record(journal: &Journal, at: &ModulePath) -> String {
 /// Has an order taken by the carrier, to be finished later, and says the id of its call.
 async fn pending(jobs: &Arc<Jobs>, journal: &Journal, at: &ModulePath) -> String {
     let id = CallId(Ulid::generate());
-    let event = Event {
+    let event = Arc::new(Event {
         service: "Order/Create".to_owned(),
         action: Action::Create,
         account_number: Some("9105012".to_owned()),
@@ -359,7 +359,7 @@ async fn pending(jobs: &Arc<Jobs>, journal: &Journal, at: &ModulePath) -> String
         new_state: None,
         vars: Vars::default(),
         document: Document::new(json!({"Customer": {"account_number": "9105012"}})),
-    };
+    });
     let posted = Posted {
         path: at,
         handling: &Handling::default(),

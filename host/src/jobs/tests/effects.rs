@@ -206,7 +206,7 @@ impl World {
 
     /// TeleCloud posts an event.
     async fn post(self, jobs: Arc<Jobs>, number: u64) {
-        let event = numbered(number);
+        let event = Arc::new(numbered(number));
         let (path, handling) = (path(), Handling::default());
         loop {
             let id = self.id();
@@ -220,7 +220,7 @@ impl World {
                 Claim::Run(running) => {
                     let log = self.log(id);
                     log.event(&event.service, &event.document);
-                    log.along(running.opening().await.expect("it can be written"));
+                    running.open_with(&log).await;
                     let came = self.module(&log, &event, id).await;
                     let may_have_changed = log.exchanges().iter().any(Exchange::may_have_changed);
                     if may_have_changed && self.dice.below(3) == 0 {
@@ -300,10 +300,8 @@ impl World {
                     let log = self.log(self.id());
                     log.event(&case.job.service, &case.matter.event.document);
                     let event = case.matter.event.clone();
-                    log.along(
-                        jobs.rerunning(&key, &mut case, revision, log.id())
-                            .expect("it can be written"),
-                    );
+                    let opening = jobs.rerunning(&key, &mut case, revision, log.id());
+                    log.along(opening.expect("it can be written"));
                     let came = self.module(&log, &event, key.call).await;
                     let reply = reply_of(&came, event.action.kind());
                     log.along(Vec::new());

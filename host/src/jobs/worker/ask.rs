@@ -10,7 +10,6 @@ use super::super::index::JobKey;
 use super::super::verdict::{Verdict, verdict};
 use super::Worker;
 use crate::domain::call::{CallId, Exchange, Outcome};
-use crate::domain::event::ActionKind;
 use crate::domain::job::{By, Reason, Stage};
 use crate::domain::module::ModuleStatus;
 use crate::domain::order::OrderState;
@@ -19,6 +18,9 @@ use crate::journal::CallLog;
 use crate::registry::{Serving, ServingVersion};
 use crate::runner::{Time, hidden};
 use crate::sandbox::{Ask, Check, Export, Fault, Find, Handle, Prepared, Ran};
+
+/// How long until an answer is looked at again that waits to be fetched: for its age only, which is counted in hours.
+const FOUND: Duration = Duration::from_secs(60);
 
 impl Worker {
     /// Asks what the job's stage asks for.
@@ -80,7 +82,7 @@ impl Worker {
         }
         let log = self.begin(serving, &case, "reconcile.find");
         let ask = Find {
-            event: Arc::new(case.matter.event),
+            event: case.matter.event,
             call: case.job.call,
         };
         let needs_carrier = |finding: &Finding| *finding == Finding::DidNotHappen;
@@ -106,7 +108,7 @@ impl Worker {
         }
         let log = self.begin(serving, &case, "completion.check");
         let ask = Check {
-            event: Arc::new(case.matter.event),
+            event: case.matter.event,
             call: case.job.call,
             state: case.matter.state,
         };
@@ -199,7 +201,7 @@ impl Worker {
         serving: &Serving<Prepared>,
         version: &ServingVersion<Prepared>,
     ) -> Result<(), JobError> {
-        let Some((mut case, revision)) = self.jobs.read(key).await? else {
+        let Some((case, revision)) = self.jobs.read(key).await? else {
             return Ok(());
         };
         if case.job.stage != Stage::Again {
@@ -211,8 +213,12 @@ impl Worker {
             .runner
             .begin(serving, CallId(ulid::Ulid::generate()), Some(key.call));
         log.event(&case.job.service, &case.matter.event.document);
-        let event = Arc::new(case.matter.event.clone());
-        log.along(self.jobs.rerunning(key, &mut case, revision, log.id())?);
+        let (event, action) = (Arc::clone(&case.matter.event), case.job.action);
+        let (jobs, at, run) = (Arc::clone(&self.jobs), key.clone(), log.id());
+        log.before_first(move || {
+            let changes = jobs.rerunning(&at, &mut case.clone(), revision, run);
+            changes.map_err(|error| error.to_string())
+        });
         let ask = Handle { event, call: key.call };
         let time = Time::from_now(Duration::from_millis(
             settings.limits.deadline_ms + settings.handling.overtime_ms,
@@ -224,8 +230,8 @@ impl Worker {
             outcome,
             detail,
             came,
-        } = verdict(action(&case), result, &log.exchanges());
-        // Without a request there was nothing to be written along with, and nothing is to be.
+        } = verdict(action, result, &log.exchanges());
+        // What was refused with the first request is not to be tried with the end.
         log.along(Vec::new());
         self.end(&log, outcome, detail.as_deref(), usage.memory_bytes).await;
         let most = settings.handling.unknown_s;
@@ -245,13 +251,6 @@ impl Worker {
             .await?;
         Ok(())
     }
-}
-
-/// How long until an answer is looked at again that waits to be fetched: for its age only, which is counted in hours.
-const FOUND: Duration = Duration::from_secs(60);
-
-fn action(case: &Case) -> ActionKind {
-    case.job.action
 }
 
 fn reason(standing: Stage) -> Reason {
