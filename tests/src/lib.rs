@@ -3,6 +3,7 @@
 //! Nothing here belongs to the gateway: it plays the other parties, over real sockets on the loopback interface.
 
 pub mod carrier;
+pub mod component;
 pub mod crash;
 pub mod gateway;
 mod peer;

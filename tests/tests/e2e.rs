@@ -14,6 +14,7 @@ mod e2e {
     mod exports;
     mod front;
     mod hangup;
+    mod hardening;
     mod hostile;
     mod jobs;
     mod lifecycle;

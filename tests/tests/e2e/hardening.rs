@@ -1,0 +1,9 @@
+//! What a hostile tenant, carrier or sender may try, and what must happen: one file for each way in. The table in
+//! `tests/README.md` has them all.
+
+mod answers;
+mod execution;
+mod front_door;
+mod identity;
+mod upload;
+mod way_out;

@@ -1,0 +1,1 @@
+//! B. What a component may do while it runs.

@@ -1,0 +1,1 @@
+//! D. What a sender may do at a module's URL.

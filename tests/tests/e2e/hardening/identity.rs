@@ -1,0 +1,1 @@
+//! F. Tokens, keys and secrets.

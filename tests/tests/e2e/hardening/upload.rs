@@ -1,0 +1,1 @@
+//! A. What may be uploaded, and what compiling it may cost.
