@@ -1,8 +1,10 @@
 //! One effect for each event, whatever comes in between: duplicates at once and later, answers that get lost, deadlines,
 //! and stops of the gateway at any point. The carrier is a set of what it did; everything else is real.
 
+mod far;
+
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use proptest::prelude::*;
 use tokio::task::{LocalSet, yield_now};
 use tokio::time::Instant;
 
+use self::far::{Carrier, Dice};
 use super::super::course::Came;
 use super::super::index::JobKey;
 use super::super::news::Heard;
@@ -18,7 +21,7 @@ use super::super::verdict::open_reply;
 use super::super::{Claim, Ending, Jobs, Posted};
 use super::*;
 use crate::domain::answer::{Answer, Reply};
-use crate::domain::call::{Exchange, ExchangeEnd, Outcome, RecordedRequest, RecordedResponse};
+use crate::domain::call::{Exchange, Outcome, RecordedRequest};
 use crate::domain::event::ActionKind;
 use crate::domain::handling::Handling;
 use crate::domain::job::{By, Stage};
@@ -36,36 +39,6 @@ const EVENTS: u64 = 3;
 
 /// Posts between two stops of the gateway.
 const POSTS: u64 = 8;
-
-/// Random numbers from a seed, the same ones every time: which of two tasks goes on is decided by them as well.
-#[derive(Clone)]
-struct Dice(Rc<RefCell<u64>>);
-
-impl Dice {
-    fn below(&self, most: u64) -> u64 {
-        let mut state = self.0.borrow_mut();
-        // A linear congruential generator, by Knuth. Its high bits are good enough for this.
-        *state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (*state >> 33) % most
-    }
-
-    /// Lets others go on, for some turns.
-    async fn pause(&self) {
-        for _ in 0..self.below(4) {
-            yield_now().await;
-        }
-    }
-}
-
-/// What the carrier did, by the id that it was asked under and by event.
-#[derive(Default)]
-struct Carrier {
-    done: HashSet<CallId>,
-    effects: BTreeMap<u64, u32>,
-    refused: BTreeMap<u64, u32>,
-}
 
 #[derive(Clone)]
 struct World {
@@ -106,7 +79,7 @@ fn number_of(event: &Event) -> u64 {
 impl World {
     fn new(seed: u64) -> Self {
         Self {
-            dice: Dice(Rc::new(RefCell::new(seed))),
+            dice: Dice::new(seed),
             stores: Memory::stores(),
             carrier: Rc::default(),
             told: Rc::default(),
@@ -162,46 +135,12 @@ impl World {
             .await
             .expect("kept");
         self.dice.pause().await;
-        let (end, came) = self.at_carrier(event, under);
+        let fate = self.dice.below(5);
+        let (end, came) = self.carrier.borrow_mut().take(number_of(event), under, fate);
         self.dice.pause().await;
         log.exchange_ended(number, 1, &end);
         self.dice.pause().await;
         came
-    }
-
-    /// The carrier's part. It does not know equal requests by their id, so a second one would have a second effect.
-    fn at_carrier(&self, event: &Event, under: CallId) -> (ExchangeEnd, Came) {
-        let lost = || ExchangeEnd::NoAnswer { reason: "lost".into() };
-        let answered = |status| ExchangeEnd::Answered {
-            response: RecordedResponse {
-                status,
-                headers: vec![],
-                body: String::new(),
-                body_bytes: 0,
-            },
-        };
-        let mut carrier = self.carrier.borrow_mut();
-        let fate = self.dice.below(5);
-        if matches!(fate, 0 | 1) {
-            carrier.done.insert(under);
-            *carrier.effects.entry(number_of(event)).or_default() += 1;
-        }
-        match fate {
-            0 => (answered(201), Came::Done(vars(&[(3, "2025550143")]))),
-            1 | 2 => (lost(), Came::Unknown),
-            3 => {
-                *carrier.refused.entry(number_of(event)).or_default() += 1;
-                let came = Came::Rejected {
-                    text: "Carrier Error: no".into(),
-                    by_carrier: true,
-                };
-                (answered(422), came)
-            }
-            _ => {
-                let reason = "refused".into();
-                (ExchangeEnd::NotSent { reason }, Came::NothingChanged)
-            }
-        }
     }
 
     /// TeleCloud posts an event.
@@ -285,7 +224,7 @@ impl World {
             };
             match case.job.stage {
                 Stage::Unknown => {
-                    let happened = self.carrier.borrow().done.contains(&key.call);
+                    let happened = self.carrier.borrow().did(key.call);
                     let finding = match happened {
                         true => Finding::Happened(Answer::Done(vars(&[(3, "2025550143")]))),
                         false => Finding::DidNotHappen,
@@ -327,27 +266,6 @@ impl World {
             }
         }
     }
-
-    /// Nothing happened twice, and nothing was refunded that had happened.
-    fn check(&self) {
-        let carrier = self.carrier.borrow();
-        for (number, effects) in &carrier.effects {
-            assert_eq!(*effects, 1, "event {number} had {effects} effects");
-        }
-        for (number, status) in &*self.told.borrow() {
-            let happened = carrier.effects.contains_key(number);
-            match status {
-                NewStatus::Active => assert!(happened, "event {number} was told as done and was not"),
-                NewStatus::Failed => {
-                    assert!(
-                        carrier.refused.contains_key(number),
-                        "event {number} was told as failed, and nobody refused"
-                    );
-                }
-                other => panic!("event {number} was told as {other}"),
-            }
-        }
-    }
 }
 
 fn reply_of(came: &Came, action: ActionKind) -> Reply {
@@ -379,14 +297,14 @@ async fn run(seed: u64) {
             task.abort();
             let _ = task.await;
         }
-        world.check();
+        world.carrier.borrow().check(&world.told.borrow());
     }
     // From here on it runs, until nothing is open but what waits for TeleCloud.
     let jobs = world.open().await;
     for _ in 0..200 {
         world.clone().work(Arc::clone(&jobs)).await;
     }
-    world.check();
+    world.carrier.borrow().check(&world.told.borrow());
     let (open, _) = jobs
         .list(
             &path().tenant,
@@ -407,7 +325,7 @@ async fn run(seed: u64) {
     // Whatever happened is what the next post is answered with, and happens no more.
     for number in 0..EVENTS {
         world.clone().post(Arc::clone(&jobs), number).await;
-        world.check();
+        world.carrier.borrow().check(&world.told.borrow());
     }
 }
 
