@@ -97,6 +97,12 @@ pub struct LimitArgs {
     /// Bytes of memory
     #[arg(long, value_name = "BYTES")]
     memory_bytes: Option<u64>,
+    /// Resources that are held open at once
+    #[arg(long, value_name = "N")]
+    handles: Option<u64>,
+    /// Bytes that are handed to the gateway in one go
+    #[arg(long, value_name = "BYTES")]
+    host_call_bytes: Option<u64>,
     /// Requests to carriers
     #[arg(long, value_name = "N")]
     requests: Option<u32>,
@@ -120,6 +126,8 @@ impl LimitArgs {
             deadline_ms: self.deadline_ms.unwrap_or(old.deadline_ms),
             cpu_ms: self.cpu_ms.unwrap_or(old.cpu_ms),
             memory_bytes: self.memory_bytes.unwrap_or(old.memory_bytes),
+            handles: self.handles.unwrap_or(old.handles),
+            host_call_bytes: self.host_call_bytes.unwrap_or(old.host_call_bytes),
             requests: self.requests.unwrap_or(old.requests),
             request_bytes: self.request_bytes.unwrap_or(old.request_bytes),
             response_bytes: self.response_bytes.unwrap_or(old.response_bytes),
@@ -247,6 +255,8 @@ fn show(out: &mut dyn Write, at: &ModuleArgs, module: Module) -> io::Result<()> 
         ("deadline", format!("{} ms", limits.deadline_ms)),
         ("computing", format!("{} ms", limits.cpu_ms)),
         ("memory", format!("{} bytes", limits.memory_bytes)),
+        ("handles", limits.handles.to_string()),
+        ("handed over", format!("{} bytes in one go", limits.host_call_bytes)),
         ("requests", limits.requests.to_string()),
         ("request body", format!("{} bytes", limits.request_bytes)),
         ("response body", format!("{} bytes", limits.response_bytes)),

@@ -18,12 +18,6 @@ use super::state::CallState;
 use crate::domain::call::Usage;
 use crate::egress::{Door, Passage};
 
-/// Bytes that a module can hand to the host in one of its calls of the host's functions.
-const HOSTCALL_BYTES_MAX: usize = 16 << 20;
-
-/// Handles that a component's own tables can hold at once.
-const HANDLES_MAX: usize = 10_000;
-
 /// How long to wait for exchanges that were given up to be on record. It takes microseconds, or the disk is stuck.
 const SETTLE: Duration = Duration::from_secs(1);
 
@@ -115,8 +109,8 @@ pub(super) async fn run<A: Ask>(
     let limits = &invocation.passage.limits;
     let mut store = Store::new(engine, CallState::new(&invocation));
     store.limiter(|state| &mut state.limiter);
-    store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
-    store.set_max_component_handles(HANDLES_MAX);
+    store.set_hostcall_fuel(usize::try_from(limits.host_call_bytes).unwrap_or(usize::MAX));
+    store.set_max_component_handles(usize::try_from(limits.handles).unwrap_or(usize::MAX));
     // The epoch passes while a module waits for a carrier, too. But this is called only when the module computes, and once
     // however many ticks have passed: so the ticks that are counted are those in which it computed.
     store.set_epoch_deadline(1);

@@ -19,10 +19,6 @@ use crate::domain::event::Event;
 use crate::domain::name::SecretName;
 use crate::domain::secret::Secret;
 
-/// Resources that an instance may hold open at once: streams, requests, pollables. A module with ten requests under way
-/// holds fewer than a hundred.
-const RESOURCES_MAX: usize = 1_000;
-
 /// Largest block of random bytes in one go. Keys and nonces are tens of bytes.
 const RANDOM_BYTES_MAX: u64 = 64 << 10;
 
@@ -48,8 +44,9 @@ pub struct CallState {
 
 impl CallState {
     pub(super) fn new(invocation: &Invocation) -> Self {
+        let limits = &invocation.passage.limits;
         let mut table = ResourceTable::new();
-        table.set_max_capacity(RESOURCES_MAX);
+        table.set_max_capacity(usize::try_from(limits.handles).unwrap_or(usize::MAX));
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELDS_BYTES_MAX);
         let wasi = WasiCtx::builder()
@@ -59,7 +56,6 @@ impl CallState {
             .allow_tcp(false)
             .allow_udp(false)
             .build();
-        let limits = &invocation.passage.limits;
         Self {
             wasi,
             http,
