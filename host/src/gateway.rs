@@ -16,7 +16,7 @@ use tracing::Instrument;
 use ulid::Ulid;
 
 use crate::domain::answer::Reply;
-use crate::domain::call::{CallId, Outcome};
+use crate::domain::call::{CallId, Outcome, Usage};
 use crate::domain::event::Event;
 use crate::domain::module::ModuleStatus;
 use crate::domain::secret::Secret;
@@ -175,7 +175,8 @@ impl Gateway {
             reply, outcome, detail, ..
         } = verdict;
         tell(outcome);
-        let finished = log.finish(Some(&reply), outcome, detail.as_deref(), 0);
+        let nothing = Usage::default();
+        let finished = log.finish(Some(&reply), outcome, detail.as_deref(), &nothing);
         let trouble = match timeout(RECORD, finished).await {
             Ok(Ok(())) => return reply,
             Ok(Err(error)) => error.to_string(),

@@ -13,7 +13,7 @@ use ulid::Ulid;
 
 pub use self::plan::{Field, Link, Registration, Step, StepState, Wish};
 use self::plan::{Plan, STAND_IN};
-use crate::domain::call::{CallId, Outcome};
+use crate::domain::call::{CallId, Outcome, Usage};
 use crate::domain::name::{ModulePath, TelecloudId};
 use crate::egress::Door;
 use crate::journal::{Journal, NewCall};
@@ -143,7 +143,10 @@ impl Registrar {
         step.call = Some(id);
         step.detail = told.as_ref().err().map(ToString::to_string);
         step.transaction = told.as_ref().ok().and_then(|accepted| accepted.trans_id.clone());
-        if let Err(error) = log.finish(None, outcome, step.detail.as_deref(), 0).await {
+        if let Err(error) = log
+            .finish(None, outcome, step.detail.as_deref(), &Usage::default())
+            .await
+        {
             tracing::error!(call = %id, %error, "the end of a call could not be recorded");
         }
         (step, told.ok())

@@ -11,12 +11,15 @@ mod artifact;
 mod ask;
 mod bindings;
 mod capability;
+mod cpu;
 mod engine;
 mod exports;
+mod handed;
 mod inspect;
 mod invocation;
 mod limiter;
 mod log;
+mod refusal;
 mod state;
 mod words;
 

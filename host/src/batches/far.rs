@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::json;
 use ulid::Ulid;
 
-use crate::domain::call::{CallId, Outcome};
+use crate::domain::call::{CallId, Outcome, Usage};
 use crate::domain::event::Document;
 use crate::domain::module::ModuleStatus;
 use crate::domain::name::ModulePath;
@@ -94,7 +94,7 @@ impl Through {
                 Some(format!("the module {fault}")),
             ),
         };
-        end(&log, outcome, detail.as_deref(), usage.memory_bytes).await;
+        end(&log, outcome, detail.as_deref(), &usage).await;
         word
     }
 }
@@ -104,8 +104,8 @@ fn passing<T>(what: &str, log: &CallLog) -> Result<T, Trouble> {
 }
 
 /// Ends a record. What was heard is kept with the run, so a record that cannot be written loses the story only.
-async fn end(log: &CallLog, outcome: Outcome, detail: Option<&str>, memory_bytes: u64) {
-    if let Err(error) = log.finish(None, outcome, detail, memory_bytes).await {
+async fn end(log: &CallLog, outcome: Outcome, detail: Option<&str>, usage: &Usage) {
+    if let Err(error) = log.finish(None, outcome, detail, usage).await {
         tracing::error!(%error, "a call of scheduled work could not be recorded");
     }
 }
@@ -145,7 +145,7 @@ impl Far for Through {
             Err(NotTold::NotSent(_)) => Outcome::Unreachable,
         };
         let detail = told.as_ref().err().map(ToString::to_string);
-        end(&log, outcome, detail.as_deref(), 0).await;
+        end(&log, outcome, detail.as_deref(), &Usage::default()).await;
         (id, told.map(drop))
     }
 }

@@ -1,5 +1,7 @@
 //! The record of a call: one event and everything done for it. Secrets and personal data are masked before they get here.
 
+mod usage;
+
 use std::fmt;
 
 use jiff::Timestamp;
@@ -7,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ulid::Ulid;
 
+pub use self::usage::{Share, Usage};
 use super::answer::Reply;
 use super::job::After;
 use super::name::ModuleName;
@@ -192,19 +195,6 @@ pub struct LogLine {
     pub level: String,
     /// Control characters escaped.
     pub message: String,
-}
-
-/// What the call used.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Usage {
-    /// Most bytes over all of the instance's memories and tables.
-    pub memory_bytes: u64,
-    /// Bytes of log lines, kept and dropped.
-    pub log_bytes: u64,
-    /// Log lines that were dropped.
-    pub log_lines_dropped: u64,
-    /// Requests to carriers.
-    pub requests: u32,
 }
 
 /// One event and everything done for it.

@@ -8,8 +8,8 @@ use http_body_util::BodyExt;
 use hyper::body::Body;
 
 use super::error::DoorError;
-use super::passage::Spent;
-use crate::domain::limits::Limits;
+use super::passage::{Spent, Way};
+use crate::domain::limits::{LimitName, Limits};
 
 /// Takes a request's body from the module. Nothing of it is held beyond the module's limits.
 pub(super) async fn gather<B>(body: B, limits: &Limits, spent: &Spent) -> Result<Bytes, DoorError>
@@ -23,11 +23,12 @@ where
         let frame = frame.map_err(|error| DoorError::RequestIncomplete(error.to_string()))?;
         let Ok(data) = frame.into_data() else { continue };
         if whole.len().saturating_add(data.len() as u64) > limits.request_bytes {
+            spent.hit(LimitName::RequestBytes);
             return Err(DoorError::RequestTooLarge {
                 most: limits.request_bytes,
             });
         }
-        if !spent.carry(data.len(), limits.traffic_bytes) {
+        if !spent.carry(Way::Out, whole.len(), data.len(), limits.traffic_bytes) {
             return Err(DoorError::LimitReached(format!(
                 "the module allows {} bytes in all bodies of one call, and they are used up",
                 limits.traffic_bytes

@@ -24,6 +24,7 @@ use super::secrets::{Place, Placer, mentions};
 use super::target::{Host, Target};
 use super::tls::Tls;
 use crate::domain::grant::Scheme;
+use crate::domain::limits::LimitName;
 use crate::domain::secret::{MASK, Secret};
 
 /// What holds for every request, whoever sends it.
@@ -104,6 +105,7 @@ impl Door {
         let place = passage.spent.ask();
         let most = passage.limits.requests;
         let over = || {
+            passage.spent.hit(LimitName::Requests);
             DoorError::LimitReached(format!(
                 "the module allows {most} requests in one call, and they are used up"
             ))

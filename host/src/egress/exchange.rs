@@ -14,7 +14,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::body::Gathered;
 use super::error::DoorError;
-use super::passage::Spent;
+use super::passage::{Spent, Way};
+use crate::domain::limits::LimitName;
 
 /// What an answer may take, in size and time.
 pub(super) struct Caps<'a> {
@@ -76,8 +77,11 @@ async fn whole(response: Response<Incoming>, caps: &Caps<'_>) -> Result<Response
         let why = format!("the carrier answered with status {} unasked", head.status.as_u16());
         return Err(DoorError::ProtocolError(why));
     }
-    let too_large = || DoorError::ResponseTooLarge {
-        most: caps.body_bytes_max,
+    let too_large = || {
+        caps.spent.hit(LimitName::ResponseBytes);
+        DoorError::ResponseTooLarge {
+            most: caps.body_bytes_max,
+        }
     };
     // What is announced as too large is not read at all. An answer to HEAD announces what does not come.
     if body.size_hint().lower() > caps.body_bytes_max {
@@ -97,7 +101,8 @@ async fn whole(response: Response<Incoming>, caps: &Caps<'_>) -> Result<Response
             if whole.len().saturating_add(data.len() as u64) > caps.body_bytes_max {
                 return Err(too_large());
             }
-            if !caps.spent.carry(data.len(), caps.traffic_bytes_max) {
+            let so_far = whole.len();
+            if !caps.spent.carry(Way::Back, so_far, data.len(), caps.traffic_bytes_max) {
                 return Err(DoorError::TrafficUsedUp {
                     most: caps.traffic_bytes_max,
                 });

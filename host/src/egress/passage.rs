@@ -13,8 +13,9 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::error::DoorError;
 use super::policy::{Permit, Policy};
 use super::record::Recorder;
+use crate::domain::call::Usage;
 use crate::domain::event::ActionKind;
-use crate::domain::limits::Limits;
+use crate::domain::limits::{LimitName, Limits};
 use crate::domain::name::SecretName;
 use crate::domain::secret::Secret;
 
@@ -56,13 +57,42 @@ pub struct Spent {
     asked: AtomicU32,
     /// Bytes of bodies, both ways.
     carried: AtomicU64,
+    /// Bytes of bodies that went out.
+    sent: AtomicU64,
+    largest_request: AtomicU64,
+    largest_response: AtomicU64,
+    /// Bits of the limits that were run into, by their names' numbers.
+    hit: AtomicU32,
     /// Exchanges whose end has not been recorded.
     under_way: TaskTracker,
     /// By the grant's place in its policy.
     by_grant: Mutex<Vec<u32>>,
 }
 
+/// Which way a body goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Way {
+    Out,
+    Back,
+}
+
 impl Spent {
+    /// Adds what was spent so far to what a call used.
+    pub fn tell(&self, usage: &mut Usage) {
+        usage.request_bytes = self.largest_request.load(Ordering::Relaxed);
+        usage.response_bytes = self.largest_response.load(Ordering::Relaxed);
+        usage.sent_bytes = self.sent.load(Ordering::Relaxed);
+        usage.received_bytes = self.carried.load(Ordering::Relaxed).saturating_sub(usage.sent_bytes);
+        let hit = self.hit.load(Ordering::Relaxed);
+        let limits = LimitName::ALL.into_iter();
+        usage.hit.extend(limits.filter(|limit| hit & bit(*limit) != 0));
+    }
+
+    /// Notes that a limit stood in the way.
+    pub(super) fn hit(&self, limit: LimitName) {
+        self.hit.fetch_or(bit(limit), Ordering::Relaxed);
+    }
+
     /// Waits until the end of every exchange has been recorded. One that is given up ends a moment later, on another
     /// thread: whoever judges by the record has to wait for it.
     pub async fn settled(&self) {
@@ -75,10 +105,23 @@ impl Spent {
         self.under_way.token()
     }
 
-    /// Counts bytes of a body before they are held, and says whether `most` still holds for all bodies together.
-    pub(super) fn carry(&self, bytes: usize, most: u64) -> bool {
+    /// Counts bytes of a body before they are held, `so_far` of which were counted before, and says whether `most` still
+    /// holds for all bodies together.
+    pub(super) fn carry(&self, way: Way, so_far: u64, bytes: usize, most: u64) -> bool {
         let bytes = bytes as u64;
-        self.carried.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= most
+        let holds = self.carried.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= most;
+        let largest = match way {
+            Way::Out => {
+                self.sent.fetch_add(bytes, Ordering::Relaxed);
+                &self.largest_request
+            }
+            Way::Back => &self.largest_response,
+        };
+        largest.fetch_max(so_far.saturating_add(bytes), Ordering::Relaxed);
+        if !holds {
+            self.hit(LimitName::TrafficBytes);
+        }
+        holds
     }
 
     /// Counts a request, and says which of the call's it is, from 1.
@@ -105,4 +148,8 @@ impl Spent {
             }
         }
     }
+}
+
+fn bit(limit: LimitName) -> u32 {
+    1 << limit as u32
 }

@@ -161,7 +161,7 @@ impl Gateway {
             reply: &reply,
             outcome,
             detail: detail.as_deref(),
-            memory_bytes: usage.memory_bytes,
+            usage: &usage,
         };
         let trouble = match timeout(RECORD, running.end(log, ending)).await {
             Ok(Ok(())) => return reply,

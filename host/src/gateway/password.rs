@@ -191,7 +191,7 @@ impl Gateway {
             // Nobody looks further into an outcome that is unknown, as its reply would say.
             reply: (outcome != Outcome::Unknown).then_some(&reply),
             detail: &story,
-            memory_bytes: usage.memory_bytes,
+            usage: &usage,
         };
         let trouble = match timeout(RECORD, self.jobs.changed(&log, ended)).await {
             Ok(Ok(())) => return Ok(id),

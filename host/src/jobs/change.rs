@@ -12,7 +12,7 @@ use super::course::{Begin, Next};
 use super::index::JobKey;
 use super::{JobError, Jobs};
 use crate::domain::answer::Reply;
-use crate::domain::call::{CallId, Outcome};
+use crate::domain::call::{CallId, Outcome, Usage};
 use crate::domain::event::Event;
 use crate::domain::job::Identity;
 use crate::domain::name::ModulePath;
@@ -32,8 +32,8 @@ pub struct Change<'a> {
     pub reply: Option<&'a Reply>,
     /// For operators: who asked, and what went wrong.
     pub detail: &'a str,
-    /// Most memory that the instance had.
-    pub memory_bytes: u64,
+    /// What the instance used.
+    pub usage: &'a Usage,
 }
 
 impl Jobs {
@@ -49,7 +49,7 @@ impl Jobs {
             outcome,
             reply,
             detail,
-            memory_bytes,
+            usage,
         } = change;
         let (key, now, micros) = (
             JobKey {
@@ -86,7 +86,7 @@ impl Jobs {
             changes.extend(self.changes(&key, &mut case, &Next::GoesOn, Expect::Anything, now, None)?);
         }
         log.along(changes);
-        let kept = log.finish(reply, outcome, Some(detail), memory_bytes).await;
+        let kept = log.finish(reply, outcome, Some(detail), usage).await;
         kept?;
         if goes_on {
             self.settle(&key, &case, &Next::GoesOn);

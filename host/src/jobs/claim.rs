@@ -13,7 +13,7 @@ use super::course::{Begin, Came, Next};
 use super::index::JobKey;
 use super::{JobError, Jobs};
 use crate::domain::answer::Reply;
-use crate::domain::call::{CallId, Exchange, Outcome};
+use crate::domain::call::{CallId, Exchange, Outcome, Usage};
 use crate::domain::event::Event;
 use crate::domain::handling::Handling;
 use crate::domain::job::{Identity, Told};
@@ -177,8 +177,8 @@ pub struct Ending<'a> {
     pub outcome: Outcome,
     /// Why, for operators.
     pub detail: Option<&'a str>,
-    /// Most memory that the instance had.
-    pub memory_bytes: u64,
+    /// What the instance used.
+    pub usage: &'a Usage,
 }
 
 impl Running {
@@ -239,7 +239,7 @@ impl Running {
             reply,
             outcome,
             detail,
-            memory_bytes,
+            usage,
         } = ending;
         let mut state = self.state.lock().await;
         let now = Timestamp::now();
@@ -257,7 +257,7 @@ impl Running {
         let mut order = self.jobs.observe(&self.key, &case, now).await;
         changes.extend(order.iter_mut().flat_map(|order| std::mem::take(&mut order.changes)));
         log.along(changes);
-        let kept = log.finish(Some(reply), case.job.outcome, detail, memory_bytes).await;
+        let kept = log.finish(Some(reply), case.job.outcome, detail, usage).await;
         match (&kept, &next) {
             (Ok(()), Next::GoesOn) => self.jobs.settle(&self.key, &case, &next),
             // It was never in the index.

@@ -137,9 +137,21 @@ pub fn verdict(action: ActionKind, result: Result<Result<Answer, Failure>, Fault
         ),
         Err(Fault::Busy) => failure(BUSY, Outcome::Refused, Some(Fault::Busy.to_string())),
         Err(fault) => match exchanges.iter().find(|exchange| exchange.may_have_changed()) {
-            None => failure(FAULTED, Outcome::Faulted, Some(format!("the module {fault}"))),
+            None => failure(faulted(&fault), Outcome::Faulted, Some(format!("the module {fault}"))),
             Some(exchange) => unknown(format!("the module {fault}, after {}", named(exchange))),
         },
+    }
+}
+
+/// What TeleCloud is told of a module that failed by itself: which limit it ran into, if it was that, and no more. The rest
+/// is the integrator's to see.
+fn faulted(fault: &Fault) -> String {
+    match fault.limit() {
+        Some(limit) => format!(
+            "Module Error: the module ran into its limit {limit}, nothing was changed. Ask the integrator to look at the \
+             call."
+        ),
+        None => FAULTED.to_owned(),
     }
 }
 

@@ -23,7 +23,7 @@ use super::case::Case;
 use super::due::Due;
 use super::index::{JobKey, Taken, left};
 use super::{JobError, Jobs};
-use crate::domain::call::{CallId, Outcome};
+use crate::domain::call::{CallId, Outcome, Usage};
 use crate::domain::event::Document;
 use crate::domain::job::{By, Reason};
 use crate::domain::name::TenantName;
@@ -190,8 +190,8 @@ impl Worker {
     }
 
     /// Ends the record. What was learned is kept with the job, so a record that cannot be written loses the story only.
-    async fn end(&self, log: &CallLog, outcome: Outcome, detail: Option<&str>, memory_bytes: u64) {
-        if let Err(error) = log.finish(None, outcome, detail, memory_bytes).await {
+    async fn end(&self, log: &CallLog, outcome: Outcome, detail: Option<&str>, usage: &Usage) {
+        if let Err(error) = log.finish(None, outcome, detail, usage).await {
             tracing::error!(%error, "what was done for a job could not be recorded");
         }
     }

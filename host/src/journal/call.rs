@@ -14,7 +14,7 @@ use super::entry::{Entry, fold};
 use super::writing::State;
 use super::{JournalError, NewCall};
 use crate::domain::answer::Reply;
-use crate::domain::call::{CallId, CallRecord, Exchange, ExchangeEnd, LogLine, Outcome, RecordedRequest};
+use crate::domain::call::{CallId, CallRecord, Exchange, ExchangeEnd, LogLine, Outcome, RecordedRequest, Usage};
 use crate::domain::event::Document;
 use crate::domain::name::TenantName;
 use crate::domain::secret::Secret;
@@ -179,7 +179,8 @@ impl CallLog {
         }
     }
 
-    /// Ends the call, with what it came to for TeleCloud, if it was an event. Durable before it returns; after an error it may
+    /// Ends the call, with what it came to for TeleCloud, if it was an event, and what it used; log lines and requests are
+    /// counted here. Durable before it returns; after an error it may
     /// be tried again, and says the same again.
     ///
     /// # Errors
@@ -189,10 +190,10 @@ impl CallLog {
         reply: Option<&Reply>,
         outcome: Outcome,
         detail: Option<&str>,
-        memory_bytes: u64,
+        usage: &Usage,
     ) -> Result<(), JournalError> {
         let micros = self.micros();
-        self.state().finish(micros, reply, outcome, detail, memory_bytes);
+        self.state().finish(micros, reply, outcome, detail, usage);
         self.write().await
     }
 

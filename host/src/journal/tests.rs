@@ -5,8 +5,9 @@ use ulid::Ulid;
 
 use super::*;
 use crate::domain::answer::Reply;
-use crate::domain::call::{ExchangeEnd, RecordedRequest, RecordedResponse};
+use crate::domain::call::{ExchangeEnd, RecordedRequest, RecordedResponse, Usage};
 use crate::domain::event::{Document, Vars};
+use crate::domain::limits::Limits;
 use crate::domain::secret::Secret;
 use crate::storage::conformance::tenant;
 use crate::storage::memory::Memory;
@@ -128,7 +129,13 @@ async fn a_call_without_an_exchange_is_one_record(stores: Stores) {
     call.event("Order/Create", &order("1001"));
     call.log("info", "starting\n");
     assert_eq!(show(&stores, call.id()).await, None);
-    call.finish(Some(&with_vars()), Outcome::Pending, Some("as it should"), 65_536)
+    let used = Usage {
+        cpu_micros: 1_200,
+        memory_bytes: 65_536,
+        requests: 100,
+        ..Usage::under(&Limits::default())
+    };
+    call.finish(Some(&with_vars()), Outcome::Pending, Some("as it should"), &used)
         .await
         .expect("kept");
     assert_eq!(
@@ -160,10 +167,12 @@ async fn a_call_without_an_exchange_is_one_record(stores: Stores) {
         (shown.reply, shown.detail.as_deref()),
         (Some(with_vars()), Some("as it should"))
     );
-    assert_eq!(
-        (shown.usage.memory_bytes, shown.usage.log_bytes, shown.usage.requests),
-        (65_536, 9, 0)
-    );
+    let counted = Usage {
+        log_bytes: 9,
+        requests: 0,
+        ..used
+    };
+    assert_eq!(shown.usage, counted, "log lines and requests are counted here");
 }
 
 async fn an_exchange_is_kept_before_it_leaves(stores: Stores) {
@@ -196,7 +205,7 @@ async fn an_exchange_is_kept_before_it_leaves(stores: Stores) {
     assert_eq!(crashed.exchanges[1].end, None);
 
     call.exchange_ended(number, 1_500, &answered());
-    call.finish(Some(&Reply::success()), Outcome::Done, None, 0)
+    call.finish(Some(&Reply::success()), Outcome::Done, None, &Usage::default())
         .await
         .expect("kept");
     let shown = show(&stores, call.id()).await.expect("there");
@@ -222,9 +231,14 @@ async fn a_denied_request_waits_for_the_next_write(stores: Stores) {
     call.event("Order/Create", &order("1001"));
     denied(&call, &request(), "no grant allows it").await;
     assert_eq!(show(&stores, call.id()).await, None);
-    call.finish(Some(&Reply::failure("x")), Outcome::Unreachable, None, 0)
-        .await
-        .expect("kept");
+    call.finish(
+        Some(&Reply::failure("x")),
+        Outcome::Unreachable,
+        None,
+        &Usage::default(),
+    )
+    .await
+    .expect("kept");
     let shown = show(&stores, call.id()).await.expect("there");
     let reason = "no grant allows it".to_owned();
     assert_eq!(shown.exchanges[0].end, Some(ExchangeEnd::Denied { reason }));
@@ -237,14 +251,14 @@ async fn what_comes_after_the_end_is_left_out(stores: Stores) {
         .exchange_started(None, false, &request(), second(1))
         .await
         .expect("kept");
-    call.finish(Some(&Reply::failure("x")), Outcome::Unknown, None, 0)
+    call.finish(Some(&Reply::failure("x")), Outcome::Unknown, None, &Usage::default())
         .await
         .expect("kept");
     call.log("info", "late");
     call.exchange_ended(number, 1, &answered());
     let late = call.exchange_started(None, false, &request(), second(2)).await;
     assert!(matches!(late, Err(JournalError::Ended)));
-    call.finish(Some(&Reply::success()), Outcome::Done, None, 0)
+    call.finish(Some(&Reply::success()), Outcome::Done, None, &Usage::default())
         .await
         .expect("nothing to do");
     let shown = show(&stores, call.id()).await.expect("there");
@@ -262,7 +276,7 @@ async fn a_call_that_was_not_readable_is_recorded(stores: Stores) {
         Some(&Reply::failure("Unreadable")),
         Outcome::Refused,
         Some("no UTF-8"),
-        0,
+        &Usage::default(),
     )
     .await
     .expect("kept");
@@ -287,9 +301,14 @@ fn with_a_pin() -> Document {
 async fn a_post_that_was_not_accepted_leaves_what_it_is_found_by(stores: Stores) {
     let call = begin(&stores, 0);
     call.identity("Order/Create", &with_a_pin());
-    call.finish(Some(&Reply::failure("x")), Outcome::Refused, Some("wrong key"), 0)
-        .await
-        .expect("kept");
+    call.finish(
+        Some(&Reply::failure("x")),
+        Outcome::Refused,
+        Some("wrong key"),
+        &Usage::default(),
+    )
+    .await
+    .expect("kept");
     let shown = show(&stores, call.id()).await.expect("there");
     assert_eq!(shown, call.record());
     assert_eq!(shown.event.service, "Order/Create");
@@ -305,7 +324,7 @@ async fn an_identity_is_completed_by_the_event(stores: Stores) {
     both.event("Order/Create", &with_a_pin());
     both.event("Order/Create", &order("1003"));
     both.log("info", "with hunter2");
-    both.finish(Some(&Reply::success()), Outcome::Done, None, 0)
+    both.finish(Some(&Reply::success()), Outcome::Done, None, &Usage::default())
         .await
         .expect("kept");
     let shown = show(&stores, both.id()).await.expect("there");
@@ -367,7 +386,7 @@ async fn calls_that_run_at_the_same_time_are_whole_after_a_restart() {
                     call.exchange_ended(number, 5, &answered());
                 });
                 futures_util::future::join_all(both).await;
-                call.finish(Some(&with_vars()), Outcome::Done, None, 0)
+                call.finish(Some(&with_vars()), Outcome::Done, None, &Usage::default())
                     .await
                     .expect("kept");
                 records.push(call.record());

@@ -11,6 +11,7 @@ use super::{JournalError, NewCall};
 use crate::domain::answer::Reply;
 use crate::domain::call::{CallId, Exchange, ExchangeEnd, Outcome, RecordedRequest, RecordedResponse, Told, Usage};
 use crate::domain::event::{Document, Vars};
+use crate::domain::limits::LimitName;
 use crate::domain::name::ModuleName;
 use crate::storage::Change;
 
@@ -217,7 +218,7 @@ impl State {
         reply: Option<&Reply>,
         outcome: Outcome,
         detail: Option<&str>,
-        memory_bytes: u64,
+        usage: &Usage,
     ) {
         if self.finished {
             return;
@@ -229,15 +230,21 @@ impl State {
             micros,
             detail: detail.map(|detail| self.text(detail)),
             reply,
-            usage: Usage {
-                memory_bytes,
-                log_bytes: self.log.bytes(),
-                log_lines_dropped: self.log.dropped(),
-                requests: u32::try_from(self.exchanges.len()).unwrap_or(u32::MAX),
-            },
+            usage: self.counted(usage.clone()),
         };
         self.add(&Entry::Answered(answered));
         self.finished = true;
+    }
+
+    /// With what is counted here.
+    fn counted(&self, mut usage: Usage) -> Usage {
+        usage.log_bytes = self.log.bytes();
+        usage.log_lines_dropped = self.log.dropped();
+        usage.requests = u32::try_from(self.exchanges.len()).unwrap_or(u32::MAX);
+        if usage.log_lines_dropped > 0 {
+            usage.hit.insert(LimitName::LogBytes);
+        }
+        usage
     }
 
     fn reply(&mut self, reply: &Reply) -> Reply {

@@ -9,9 +9,9 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, Po
 
 use crate::domain::limits::CEILING;
 
-/// How often a running module is interrupted to be counted and to let others run. A module is charged one tick for each in
-/// which it computed at all, so this is also how exactly its budget is kept.
-pub(super) const TICK: Duration = Duration::from_millis(10);
+/// How often a running module is interrupted: its computing time is looked at, and others have their turn. So this is also
+/// by how much it can go over its budget.
+const TICK: Duration = Duration::from_millis(10);
 
 /// Stack for a module's own frames. Deep recursion ends in a trap here.
 const WASM_STACK_BYTES: usize = 512 << 10;

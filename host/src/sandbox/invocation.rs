@@ -12,10 +12,13 @@ use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use super::Prepared;
 use super::ask::Ask;
+use super::cpu::Cpu;
 use super::exports::{Export, Function};
 use super::log::LogSink;
+use super::refusal::{self, CpuUsedUp};
 use super::state::CallState;
 use crate::domain::call::Usage;
+use crate::domain::limits::LimitName;
 use crate::egress::{Door, Passage};
 
 /// How long to wait for exchanges that were given up to be on record. It takes microseconds, or the disk is stuck.
@@ -42,7 +45,7 @@ pub struct Invocation {
 pub struct Ran<Word> {
     /// The module's word, or the fault that kept it from giving one.
     pub result: Result<Word, Fault>,
-    /// Memory; the rest is counted where it happens.
+    /// What it used, but for its time and what the record itself counts: log lines and requests.
     pub usage: Usage,
 }
 
@@ -58,12 +61,16 @@ pub enum Fault {
     /// Not over in time, whatever it was waiting for.
     #[error("was {0}")]
     Deadline(Over),
-    /// Computed for too long.
-    #[error("computed for longer than its limit of {0} ms")]
-    Cpu(u64),
-    /// Wanted more memory than it may have, and gave up.
-    #[error("wanted more memory than its limit of {0} bytes, and failed: {1}")]
-    Memory(u64, String),
+    /// Ran into one of its limits, and did not get over it.
+    #[error("ran into its limit {limit} of {most} {}, which `patchbay module limits {}` sets: {reason}", limit.unit(), limit.option())]
+    Limit {
+        /// Which one.
+        limit: LimitName,
+        /// Its value.
+        most: u64,
+        /// How it ended.
+        reason: String,
+    },
     /// Gave an answer that is none, such as VAR 21.
     #[error("gave an answer that is none: {0}")]
     Answer(String),
@@ -76,17 +83,24 @@ pub enum Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Over {
     /// The call's own, in milliseconds.
-    #[error("not finished within its deadline of {0} ms")]
+    #[error("not finished within its deadline of {0} ms, which `patchbay module limits --deadline-ms` sets")]
     Deadline(u128),
     /// Whoever had it run has stopped it.
     #[error("stopped before it was finished")]
     Stopped,
 }
 
-/// Marks the trap that ends a call whose computing time is used up.
-#[derive(Debug, thiserror::Error)]
-#[error("computing time used up")]
-struct CpuUsedUp;
+impl Fault {
+    /// The limit that it is about, if it is about one.
+    #[must_use]
+    pub fn limit(&self) -> Option<LimitName> {
+        match self {
+            Self::Limit { limit, .. } => Some(*limit),
+            Self::Deadline(Over::Deadline(_)) => Some(LimitName::DeadlineMs),
+            Self::NotExported(_) | Self::Busy | Self::Deadline(Over::Stopped) | Self::Answer(_) | Self::Trap(_) => None,
+        }
+    }
+}
 
 pub(super) async fn run<A: Ask>(
     engine: &Engine,
@@ -111,40 +125,53 @@ pub(super) async fn run<A: Ask>(
     store.limiter(|state| &mut state.limiter);
     store.set_hostcall_fuel(usize::try_from(limits.host_call_bytes).unwrap_or(usize::MAX));
     store.set_max_component_handles(usize::try_from(limits.handles).unwrap_or(usize::MAX));
-    // The epoch passes while a module waits for a carrier, too. But this is called only when the module computes, and once
-    // however many ticks have passed: so the ticks that are counted are those in which it computed.
+    // A module that computes is looked at once a tick, by this; one that waits is not, and uses nothing up. In between,
+    // others have their turn.
     store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(|mut store| {
-        let state = store.data_mut();
-        match state.ticks.checked_sub(1) {
-            None => Err(CpuUsedUp.into()),
-            Some(left) => {
-                state.ticks = left;
-                Ok(UpdateDeadline::Yield(1))
-            }
-        }
+    let cpu = Arc::new(Cpu::default());
+    let (clock, cpu_most) = (Arc::clone(&cpu), Duration::from_millis(limits.cpu_ms));
+    store.epoch_deadline_callback(move |_| match clock.so_far() > cpu_most {
+        true => Err(CpuUsedUp.into()),
+        false => Ok(UpdateDeadline::Yield(1)),
     });
 
-    let calling = call(&mut store, prepared, function, ask);
+    let calling = cpu.count(call(&mut store, prepared, function, ask));
     let ended = in_time(&invocation, calling).await;
-    let state = store.data();
-    let usage = Usage {
+    let state = store.data_mut();
+    let mut usage = Usage {
+        cpu_micros: u64::try_from(cpu.in_all().as_micros()).unwrap_or(u64::MAX),
         memory_bytes: state.limiter.used(),
-        ..Usage::default()
+        handles: state.most_resources() as u64,
+        host_call_bytes: state.handed.most(),
+        ..Usage::under(limits)
     };
     let refused = state.limiter.refused();
     // What is still under way at a carrier is given up here. Whether it had left is part of the answer, so that is waited for.
     drop(store);
-    if timeout(SETTLE, invocation.passage.spent.settled()).await.is_err() {
+    let spent = &invocation.passage.spent;
+    if timeout(SETTLE, spent.settled()).await.is_err() {
         tracing::warn!("an exchange that was given up has not ended; its record has no end");
     }
+    spent.tell(&mut usage);
     let result = match ended {
         Err(over) => Err(Fault::Deadline(over)),
         Ok(Ok(raw)) => A::word(raw).map_err(Fault::Answer),
-        Ok(Err(error)) if error.is::<CpuUsedUp>() => Err(Fault::Cpu(limits.cpu_ms)),
-        Ok(Err(error)) if refused => Err(Fault::Memory(limits.memory_bytes, reason(&error))),
-        Ok(Err(error)) => Err(Fault::Trap(reason(&error))),
+        Ok(Err(error)) => {
+            let limit = refusal::limit(&error).or(refused.then_some(LimitName::MemoryBytes));
+            let reason = reason(&error);
+            Err(match limit {
+                Some(limit) => Fault::Limit {
+                    limit,
+                    most: limit.of(limits),
+                    reason,
+                },
+                None => Fault::Trap(reason),
+            })
+        }
     };
+    // A module may live with less memory than it wanted.
+    usage.hit.extend(refused.then_some(LimitName::MemoryBytes));
+    usage.hit.extend(result.as_ref().err().and_then(Fault::limit));
     Ran { result, usage }
 }
 

@@ -33,7 +33,13 @@ impl Limiter {
         self.refused
     }
 
-    fn grow(&mut self, current: usize, desired: usize, unit: u64) -> bool {
+    /// What is beyond a memory's or table's own maximum will not be, so it uses nothing up. Whatever else fails after it was
+    /// allowed stays counted: a failure cannot be told from one that was never announced here, and taking back what
+    /// another growth has used would be a way past the cap.
+    fn grow(&mut self, current: usize, desired: usize, maximum: Option<usize>, unit: u64) -> bool {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return false;
+        }
         let more = (desired.saturating_sub(current) as u64).saturating_mul(unit);
         let used = self.used.saturating_add(more);
         if used > self.cap {
@@ -46,12 +52,12 @@ impl Limiter {
 }
 
 impl ResourceLimiter for Limiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(self.grow(current, desired, 1))
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.grow(current, desired, maximum, 1))
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(self.grow(current, desired, TABLE_ELEMENT_BYTES))
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.grow(current, desired, maximum, TABLE_ELEMENT_BYTES))
     }
 }
 
@@ -76,5 +82,17 @@ mod tests {
         );
         assert_eq!(limiter.used(), 996);
         assert!(!limiter.memory_growing(0, usize::MAX, None).expect("no fault"));
+    }
+
+    #[test]
+    fn growth_beyond_a_memorys_own_maximum_uses_nothing_up_and_is_no_matter_of_the_limit() {
+        let mut limiter = Limiter::new(1000);
+        for _ in 0..3 {
+            assert!(!limiter.memory_growing(100, 600, Some(500)).expect("no fault"));
+            assert!(!limiter.table_growing(0, 50, Some(49)).expect("no fault"));
+        }
+        assert_eq!((limiter.used(), limiter.refused()), (0, false));
+        assert!(limiter.memory_growing(100, 500, Some(500)).expect("no fault"));
+        assert_eq!(limiter.used(), 400);
     }
 }

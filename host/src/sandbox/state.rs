@@ -11,7 +11,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::bindings::Module;
 use super::capability::http::Outbound;
 use super::capability::stdio::Lines;
-use super::engine::TICK;
+use super::handed::Handed;
 use super::invocation::Invocation;
 use super::limiter::Limiter;
 use super::log::{LogLevel, LogSink};
@@ -35,8 +35,7 @@ pub struct CallState {
     outbound: Outbound,
     pub(super) table: ResourceTable,
     pub(super) limiter: Limiter,
-    /// Ticks of computing that are left to the call.
-    pub(super) ticks: u64,
+    pub(super) handed: Arc<Handed>,
     pub(super) config: Arc<BTreeMap<String, String>>,
     pub(super) secrets: Arc<BTreeMap<SecretName, Secret>>,
     pub(super) log: Arc<dyn LogSink>,
@@ -45,13 +44,14 @@ pub struct CallState {
 impl CallState {
     pub(super) fn new(invocation: &Invocation) -> Self {
         let limits = &invocation.passage.limits;
+        let handed = Arc::<Handed>::default();
         let mut table = ResourceTable::new();
         table.set_max_capacity(usize::try_from(limits.handles).unwrap_or(usize::MAX));
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELDS_BYTES_MAX);
         let wasi = WasiCtx::builder()
-            .stdout(Lines::new(LogLevel::Stdout, &invocation.log))
-            .stderr(Lines::new(LogLevel::Stderr, &invocation.log))
+            .stdout(Lines::new(LogLevel::Stdout, &invocation.log, &handed))
+            .stderr(Lines::new(LogLevel::Stderr, &invocation.log, &handed))
             .max_random_size(RANDOM_BYTES_MAX)
             .allow_tcp(false)
             .allow_udp(false)
@@ -59,17 +59,26 @@ impl CallState {
         Self {
             wasi,
             http,
-            outbound: Outbound::new(Arc::clone(&invocation.door), Arc::clone(&invocation.passage)),
+            outbound: Outbound::new(
+                Arc::clone(&invocation.door),
+                Arc::clone(&invocation.passage),
+                Arc::clone(&handed),
+            ),
             table,
             limiter: Limiter::new(limits.memory_bytes),
-            ticks: u128::from(limits.cpu_ms)
-                .div_ceil(TICK.as_millis())
-                .try_into()
-                .unwrap_or(u64::MAX),
+            handed,
             config: Arc::clone(&invocation.config),
             secrets: Arc::clone(&invocation.passage.secrets),
             log: Arc::clone(&invocation.log),
         }
+    }
+
+    /// Most resources that were held at once. A place of the table that became free is taken again before there is another,
+    /// and none is ever given up: with the free ones filled, there are as many as there ever were.
+    pub(super) fn most_resources(&mut self) -> usize {
+        self.table.set_max_capacity(0);
+        while self.table.push(()).is_ok() {}
+        self.table.iter_mut().count()
     }
 }
 

@@ -16,7 +16,7 @@ use super::passwords::Asked;
 use crate::batches::{Batches, fake};
 use crate::domain::answer::{Pending, Reply};
 use crate::domain::batch::BatchKind;
-use crate::domain::call::{CallId, Outcome};
+use crate::domain::call::{CallId, Outcome, Usage};
 use crate::domain::event::{Action, Document, Event, Vars};
 use crate::domain::handling::Handling;
 use crate::domain::name::{ConfigKey, ModuleName, ModulePath, SecretName, TenantName};
@@ -341,7 +341,9 @@ async fn record(journal: &Journal, at: &ModulePath) -> String {
     let id = CallId(Ulid::generate());
     let call = begin(journal, at, id);
     call.event("Order/Create", &Document::new(json!({"order_number": "4711"})));
-    let ended = call.finish(Some(&Reply::success()), Outcome::Done, None, 0).await;
+    let ended = call
+        .finish(Some(&Reply::success()), Outcome::Done, None, &Usage::default())
+        .await;
     ended.expect("recorded");
     id.to_string()
 }
@@ -385,7 +387,7 @@ async fn pending(jobs: &Arc<Jobs>, journal: &Journal, at: &ModulePath) -> String
         reply: &reply,
         outcome: Outcome::Pending,
         detail: None,
-        memory_bytes: 0,
+        usage: &Usage::default(),
     };
     running.end(&call, ending).await.expect("kept");
     id.to_string()

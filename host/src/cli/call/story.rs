@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::super::printer::{fields, milliseconds, plain, time, word};
 use crate::domain::answer::Reply;
-use crate::domain::call::{CallRecord, Exchange, ExchangeEnd};
+use crate::domain::call::{CallRecord, Exchange, ExchangeEnd, Share};
 use crate::domain::job::{After, By};
 use crate::domain::name::TenantName;
 
@@ -42,13 +42,28 @@ pub(super) fn tell(out: &mut dyn Write, tenant: &TenantName, call: &CallRecord) 
     }
 
     tell_answers(out, call)?;
-    let usage = &call.usage;
-    writeln!(
-        out,
-        "\nUsed {} bytes of memory, {} bytes of log, {} requests",
-        usage.memory_bytes, usage.log_bytes, usage.requests
-    )?;
+    tell_usage(out, call)?;
     tell_later(out, call)
+}
+
+/// What was used of each limit, and which ones the module ran into.
+fn tell_usage(out: &mut dyn Write, call: &CallRecord) -> io::Result<()> {
+    let shares: Vec<_> = call.shares().collect();
+    let usage = &call.usage;
+    if shares.is_empty() {
+        // No module ran, or an older gateway did not record the limits.
+        return writeln!(
+            out,
+            "\nUsed {} bytes of memory, {} bytes of log, {} requests",
+            usage.memory_bytes, usage.log_bytes, usage.requests
+        );
+    }
+    writeln!(out, "\n{:18}{:>12}{:>12}", "Used", "", "of")?;
+    for Share { limit, used, most, hit } in shares {
+        let mark = if hit { "  ran into it" } else { "" };
+        writeln!(out, "  {:16}{used:>12}{most:>12}{mark}", limit.as_str())?;
+    }
+    Ok(())
 }
 
 /// What was asked.
@@ -187,6 +202,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::limits::Limits;
 
     #[test]
     fn the_whole_story_is_told_and_cannot_command_the_terminal() {
@@ -212,7 +228,10 @@ mod tests {
             "outcome": "pending", "detail": "the carrier takes its time",
             "told": {"micros": 20_000_100, "reply": {"success": "N", "error": "outcome unknown and being checked"}},
             "reply": {"success": "Y", "pending": true, "vars": {"3": "2025550143"}},
-            "usage": {"memory_bytes": 65_536, "log_bytes": 7, "log_lines_dropped": 4, "requests": 2},
+            "usage": {"cpu_micros": 1_001, "memory_bytes": 65_536, "handles": 9, "host_call_bytes": 6, "requests": 2,
+                      "request_bytes": 2, "response_bytes": 9_000, "sent_bytes": 2, "received_bytes": 9_000,
+                      "log_bytes": 70_000, "log_lines_dropped": 4, "limits": Limits::default(),
+                      "hit": ["log_bytes"]},
             "about": "01KAJ3X0V5R7W2Q8N4M6B1C9DA",
             "after": [
                 {"at": "2026-11-21T09:20:00Z", "by": "gateway", "what": "the carrier has not finished the order yet",
@@ -275,7 +294,17 @@ Came to
   STATUS   PENDING
   VAR3     2025550143
 
-Used 65536 bytes of memory, 7 bytes of log, 2 requests
+Used                                    of
+  deadline_ms               13       20000
+  cpu_ms                     2        2000
+  memory_bytes           65536    67108864
+  handles                    9        1000
+  host_call_bytes            6    16777216
+  requests                   2          20
+  request_bytes              2     1048576
+  response_bytes          9000     4194304
+  traffic_bytes           9002    33554432
+  log_bytes              70000       65536  ran into it
 
 Later
   2026-11-21 09:20:00Z  the gateway: the carrier has not finished the order yet

@@ -21,7 +21,7 @@ use super::super::verdict::open_reply;
 use super::super::{Claim, Ending, Jobs, Posted};
 use super::*;
 use crate::domain::answer::{Answer, Reply};
-use crate::domain::call::{Exchange, Outcome, RecordedRequest};
+use crate::domain::call::{Exchange, Outcome, RecordedRequest, Usage};
 use crate::domain::event::ActionKind;
 use crate::domain::handling::Handling;
 use crate::domain::job::{By, Stage};
@@ -174,7 +174,7 @@ impl World {
                         came,
                         outcome: Outcome::Done,
                         detail: None,
-                        memory_bytes: 0,
+                        usage: &Usage::default(),
                     };
                     running.end(&log, ending).await.expect("kept");
                     return self.hears(number, &reply);
@@ -244,7 +244,9 @@ impl World {
                     let came = self.module(&log, &event, key.call).await;
                     let reply = reply_of(&came, event.action.kind());
                     log.along(Vec::new());
-                    log.finish(None, Outcome::Done, None, 0).await.expect("kept");
+                    log.finish(None, Outcome::Done, None, &Usage::default())
+                        .await
+                        .expect("kept");
                     self.dice.pause().await;
                     let ended = jobs.advance(&key, By::Gateway, Some(log.id()), |case, now| {
                         Some(case.ended(came.clone(), &reply, now))

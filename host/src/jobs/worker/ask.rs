@@ -153,7 +153,7 @@ impl Worker {
             Err(Fault::Busy) => (Err(()), Outcome::Refused, Some(Fault::Busy.to_string())),
             Err(fault) => (Err(()), Outcome::Faulted, Some(format!("the module {fault}"))),
         };
-        self.end(log, outcome, detail.as_deref(), usage.memory_bytes).await;
+        self.end(log, outcome, detail.as_deref(), &usage).await;
         word
     }
 
@@ -233,7 +233,7 @@ impl Worker {
         } = verdict(action, result, &log.exchanges());
         // What was refused with the first request is not to be tried with the end.
         log.along(Vec::new());
-        self.end(&log, outcome, detail.as_deref(), usage.memory_bytes).await;
+        self.end(&log, outcome, detail.as_deref(), &usage).await;
         let most = settings.handling.unknown_s;
         self.jobs
             .advance(key, By::Gateway, Some(log.id()), |case, now| {

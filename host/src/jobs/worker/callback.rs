@@ -62,7 +62,7 @@ impl Worker {
             Err(Fault::Busy) => (Received::Later, Outcome::Refused, Some(Fault::Busy.to_string())),
             Err(fault) => (Received::Later, Outcome::Faulted, Some(format!("the module {fault}"))),
         };
-        self.end(&log, outcome, detail.as_deref(), usage.memory_bytes).await;
+        self.end(&log, outcome, detail.as_deref(), &usage).await;
         received
     }
 

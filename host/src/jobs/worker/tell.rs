@@ -6,7 +6,7 @@ use super::super::course::{Next, turn};
 use super::super::index::JobKey;
 use super::super::news::Heard;
 use super::Worker;
-use crate::domain::call::{CallId, Outcome};
+use crate::domain::call::{CallId, Outcome, Usage};
 use crate::domain::job::{By, Reason, Stage};
 use crate::domain::update::NewStatus;
 use crate::registry::Serving;
@@ -74,7 +74,7 @@ impl Worker {
             Err(NotTold::NotSent(_)) => (Outcome::Unreachable, Heard::Failed),
         };
         let detail = told.err().map(|error| error.to_string());
-        self.end(&log, outcome, detail.as_deref(), 0).await;
+        self.end(&log, outcome, detail.as_deref(), &Usage::default()).await;
         self.jobs
             .advance(key, By::Gateway, Some(log.id()), |case, now| {
                 Some(case.heard(&sent, heard, handling, now))

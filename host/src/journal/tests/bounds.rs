@@ -99,7 +99,7 @@ async fn a_record_is_bounded_whatever_happens() {
         let mut vars = Vars::default();
         (1..=20).for_each(|index| vars.set(index, text.clone()).expect("a VAR"));
         let reply = Reply::Success { pending: true, vars };
-        call.finish(Some(&reply), Outcome::Pending, Some(&text), u64::MAX)
+        call.finish(Some(&reply), Outcome::Pending, Some(&text), &Usage::under(&CEILING))
             .await
             .expect("kept");
         let bytes = stored(&stores, &call).await;
@@ -124,7 +124,7 @@ async fn what_telecloud_is_told_is_cut_in_the_record() {
             }
             _ => Reply::failure(long.clone()),
         };
-        call.finish(Some(&reply), Outcome::Done, Some(&long), 0)
+        call.finish(Some(&reply), Outcome::Done, Some(&long), &Usage::default())
             .await
             .expect("kept");
         let record = call.record();

@@ -36,7 +36,7 @@ async fn the_answer_at_the_deadline_and_what_it_came_to_are_both_kept(stores: St
     let so_far = show(&stores, call.id()).await.expect("on record");
     assert_eq!(so_far.outcome, Outcome::Running, "the module is still at it");
     assert_eq!(so_far.told.map(|told| told.reply), Some(pending()));
-    call.finish(Some(&with_vars()), Outcome::Done, None, 0)
+    call.finish(Some(&with_vars()), Outcome::Done, None, &Usage::default())
         .await
         .expect("kept");
     let whole = show(&stores, call.id()).await.expect("on record");
@@ -47,7 +47,7 @@ async fn the_answer_at_the_deadline_and_what_it_came_to_are_both_kept(stores: St
 async fn what_happened_later_is_part_of_the_call(stores: Stores) {
     let call = begin(&stores, 0);
     call.event("Order/Create", &order("O1"));
-    call.finish(Some(&pending()), Outcome::Pending, None, 0)
+    call.finish(Some(&pending()), Outcome::Pending, None, &Usage::default())
         .await
         .expect("kept");
     let after = |number: i64, what: &str, outcome| After {
@@ -115,7 +115,7 @@ async fn later_changes_stand_in_the_place_of_earlier_ones(stores: Stores) {
     call.event("Order/Create", &order("O1"));
     call.along(vec![put("work/acme/jobs/1", "running")]);
     call.along(vec![put("work/acme/answered/1", "done")]);
-    call.finish(Some(&pending()), Outcome::Done, None, 0)
+    call.finish(Some(&pending()), Outcome::Done, None, &Usage::default())
         .await
         .expect("kept");
     assert_eq!(value(&stores, "work/acme/jobs/1").await, None);

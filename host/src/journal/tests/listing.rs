@@ -11,7 +11,7 @@ async fn the_newest_calls_come_first_page_by_page(stores: Stores) {
     for seconds in 0..7 {
         let call = begin(&stores, seconds);
         call.event("Order/Create", &order(&seconds.to_string()));
-        call.finish(Some(&Reply::success()), Outcome::Done, None, 0)
+        call.finish(Some(&Reply::success()), Outcome::Done, None, &Usage::default())
             .await
             .expect("kept");
     }
@@ -47,7 +47,7 @@ async fn a_listing_shows_only_what_matches(stores: Stores) {
     for (seconds, service, number, outcome) in rows {
         let call = begin(&stores, seconds);
         call.event(service, &order(number));
-        call.finish(Some(&Reply::success()), outcome, None, 0)
+        call.finish(Some(&Reply::success()), outcome, None, &Usage::default())
             .await
             .expect("kept");
     }
@@ -153,7 +153,9 @@ async fn what_follows_up_a_call_is_found_by_it(stores: Stores) {
     for (seconds, about) in [(0, None), (10, Some(0)), (20, None), (30, Some(2)), (40, Some(0))] {
         let about: Option<usize> = about;
         let call = begin_about(&stores, seconds, about.map(|number| ids[number]));
-        call.finish(None, Outcome::Done, None, 0).await.expect("kept");
+        call.finish(None, Outcome::Done, None, &Usage::default())
+            .await
+            .expect("kept");
         ids.push(call.id());
     }
     let journal = Journal::new(stores.log);
@@ -174,7 +176,7 @@ async fn what_follows_up_a_call_is_found_by_it(stores: Stores) {
 
 async fn another_tenants_call_is_not_there(stores: Stores) {
     let call = begin(&stores, 0);
-    call.finish(Some(&Reply::success()), Outcome::Done, None, 0)
+    call.finish(Some(&Reply::success()), Outcome::Done, None, &Usage::default())
         .await
         .expect("kept");
     let journal = Journal::new(stores.log);
@@ -203,7 +205,7 @@ async fn one_listing_looks_at_a_bounded_number_of_calls() {
     for seconds in 0..beyond {
         let call = begin(&stores, seconds);
         call.event("Order/Create", &order(if seconds == 0 { "oldest" } else { "x" }));
-        call.finish(Some(&Reply::success()), Outcome::Done, None, 0)
+        call.finish(Some(&Reply::success()), Outcome::Done, None, &Usage::default())
             .await
             .expect("kept");
     }

@@ -194,7 +194,7 @@ proptest! {
                 Reply::failure(secrets[..9].iter().map(|secret| ways[0](&secret.whole)).collect::<Vec<_>>().join(" "))
             };
             let detail = if pending { &secrets[9].whole } else { &secrets[1].whole };
-            call.finish(Some(&reply), Outcome::Done, Some(detail), 0).await.expect("kept");
+            call.finish(Some(&reply), Outcome::Done, Some(detail), &Usage::default()).await.expect("kept");
 
             let records = stores.log.call(&acme, call.id().0.0).await.expect("read");
             let stored: Vec<u8> = records.iter().flat_map(|(_, record)| record.to_vec()).collect();

@@ -71,15 +71,25 @@ async fn a_request_that_cannot_be_recorded_is_held_back_and_the_call_can_still_e
     let refused = call.exchange_started(Some("api"), false, &request(), second(1)).await;
     assert!(matches!(refused, Err(JournalError::Storage(_))));
     assert!(
-        call.finish(Some(&Reply::failure("x")), Outcome::Unreachable, None, 0)
-            .await
-            .is_err()
+        call.finish(
+            Some(&Reply::failure("x")),
+            Outcome::Unreachable,
+            None,
+            &Usage::default()
+        )
+        .await
+        .is_err()
     );
     assert_eq!(show(&stores, call.id()).await, None);
     log.fails.store(false, Ordering::SeqCst);
-    call.finish(Some(&Reply::failure("x")), Outcome::Unreachable, None, 0)
-        .await
-        .expect("kept");
+    call.finish(
+        Some(&Reply::failure("x")),
+        Outcome::Unreachable,
+        None,
+        &Usage::default(),
+    )
+    .await
+    .expect("kept");
     let shown = show(&stores, call.id()).await.expect("there");
     assert_eq!(shown.outcome, Outcome::Unreachable);
     assert!(matches!(shown.exchanges[0].end, Some(ExchangeEnd::NotSent { .. })));
@@ -95,7 +105,7 @@ async fn a_write_that_nobody_waited_for_is_not_lost() {
     let given_up = call.exchange_started(Some("api"), false, &request, second(1));
     assert!(futures_util::future::poll_immediate(given_up).await.is_none());
     log.silent.store(false, Ordering::SeqCst);
-    call.finish(Some(&Reply::failure("x")), Outcome::Unknown, None, 0)
+    call.finish(Some(&Reply::failure("x")), Outcome::Unknown, None, &Usage::default())
         .await
         .expect("kept");
     let shown = show(&stores, call.id()).await.expect("there");

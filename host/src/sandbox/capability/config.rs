@@ -7,6 +7,7 @@ use crate::sandbox::state::CallState;
 
 impl Host for CallState {
     fn get(&mut self, key: String) -> wasmtime::Result<Option<String>> {
+        self.handed.note(key.len());
         Ok(self.config.get(&key).cloned())
     }
 
@@ -19,6 +20,7 @@ impl Host for CallState {
     }
 
     fn secret(&mut self, name: String) -> wasmtime::Result<Option<String>> {
+        self.handed.note(name.len());
         let known = SecretName::parse(&name)
             .ok()
             .filter(|name| self.secrets.contains_key(name));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::uri::Scheme;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -9,6 +10,7 @@ use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::egress::{Door, DoorError, Passage, Timeouts};
+use crate::sandbox::handed::Handed;
 
 /// A future that wasi:http takes.
 type Boxed<T> = Box<dyn Future<Output = T> + Send>;
@@ -17,11 +19,12 @@ type Boxed<T> = Box<dyn Future<Output = T> + Send>;
 pub(in crate::sandbox) struct Outbound {
     door: Arc<Door>,
     passage: Arc<Passage>,
+    handed: Arc<Handed>,
 }
 
 impl Outbound {
-    pub(in crate::sandbox) fn new(door: Arc<Door>, passage: Arc<Passage>) -> Self {
-        Self { door, passage }
+    pub(in crate::sandbox) fn new(door: Arc<Door>, passage: Arc<Passage>, handed: Arc<Handed>) -> Self {
+        Self { door, passage, handed }
     }
 }
 
@@ -38,6 +41,13 @@ impl WasiHttpHooks for Outbound {
         _: Boxed<Result<(), Error>>,
     ) -> Boxed<Result<(Response<WasiBody>, Boxed<Result<(), Error>>), Error>> {
         let (door, passage) = (Arc::clone(&self.door), Arc::clone(&self.passage));
+        let handed = Arc::clone(&self.handed);
+        let request = request.map(|body| {
+            body.map_frame(move |frame| {
+                handed.note(frame.data_ref().map_or(0, Bytes::len));
+                frame
+            })
+        });
         let asked = options.map_or_else(Timeouts::default, |options| Timeouts {
             connect: options.connect_timeout,
             first_byte: options.first_byte_timeout,

@@ -6,6 +6,7 @@ use crate::sandbox::state::CallState;
 
 impl Host for CallState {
     fn write(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
+        self.handed.note(message.len());
         let level = match level {
             Level::Debug => LogLevel::Debug,
             Level::Info => LogLevel::Info,

@@ -10,6 +10,7 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
+use crate::sandbox::handed::Handed;
 use crate::sandbox::log::{LogLevel, LogSink};
 
 /// Most bytes that are taken at once, and the longest line: what is longer becomes several.
@@ -20,19 +21,22 @@ const LINE_BYTES_MAX: usize = 8 << 10;
 pub(in crate::sandbox) struct Lines {
     level: LogLevel,
     log: Arc<dyn LogSink>,
+    handed: Arc<Handed>,
     partial: Vec<u8>,
 }
 
 impl Lines {
-    pub(in crate::sandbox) fn new(level: LogLevel, log: &Arc<dyn LogSink>) -> Self {
+    pub(in crate::sandbox) fn new(level: LogLevel, log: &Arc<dyn LogSink>, handed: &Arc<Handed>) -> Self {
         Self {
             level,
             log: Arc::clone(log),
+            handed: Arc::clone(handed),
             partial: Vec::new(),
         }
     }
 
     fn take(&mut self, mut bytes: &[u8]) {
+        self.handed.note(bytes.len());
         while !bytes.is_empty() {
             let room = bytes.len().min(LINE_BYTES_MAX.saturating_sub(self.partial.len()));
             let line = bytes.iter().take(room).position(|byte| *byte == b'\n');
@@ -132,7 +136,7 @@ mod tests {
     fn lines_are_whole_however_they_were_written_and_the_last_needs_no_end() {
         let kept = Arc::new(Kept::default());
         let log: Arc<dyn LogSink> = Arc::<Kept>::clone(&kept);
-        let mut lines = Lines::new(LogLevel::Stdout, &log);
+        let mut lines = Lines::new(LogLevel::Stdout, &log, &Arc::default());
         for piece in ["a", "b\nc\n", "\n", "d"] {
             lines.take(piece.as_bytes());
         }
@@ -144,7 +148,7 @@ mod tests {
     fn a_line_without_end_is_cut_into_pieces() {
         let kept = Arc::new(Kept::default());
         let log: Arc<dyn LogSink> = Arc::<Kept>::clone(&kept);
-        let mut lines = Lines::new(LogLevel::Stdout, &log);
+        let mut lines = Lines::new(LogLevel::Stdout, &log, &Arc::default());
         lines.take(&vec![b'x'; 2 * LINE_BYTES_MAX + 1]);
         drop(lines);
         let lengths: Vec<usize> = kept.0.lock().expect("not poisoned").iter().map(String::len).collect();
