@@ -12,6 +12,7 @@ mod grants;
 mod jobs;
 mod keys;
 mod modules;
+mod networks;
 mod openapi;
 mod orders;
 mod passwords;
@@ -52,6 +53,7 @@ pub use self::calls::{CallListing, CallQuery};
 pub use self::jobs::{JobListing, JobQuery};
 pub use self::keys::{Key, NewKey};
 pub use self::modules::ModuleSettings;
+pub use self::networks::NetworkSettings;
 pub use self::orders::{OrderListing, OrderQuery};
 pub use self::passwords::{NewPassword, PasswordChange};
 pub use self::problem::{Code, PROBLEM_JSON, Problem};
@@ -104,6 +106,8 @@ pub fn router(api: Api, upload_bytes: usize) -> Router {
 fn table(upload_bytes: usize) -> OpenApiRouter<Api> {
     let large = DefaultBodyLimit::max(upload_bytes);
     OpenApiRouter::with_openapi(openapi::base())
+        .routes(at("/v1/networks", routes!(networks::list)))
+        .routes(at("/v1/networks/{network}", routes!(networks::get, networks::put, networks::delete)))
         .routes(at("/v1/tenants", routes!(tenants::list)))
         .routes(at("/v1/tenants/{tenant}", routes!(tenants::get, tenants::put, tenants::delete)))
         .routes(at("/v1/tenants/{tenant}/telecloud-keys", routes!(keys::list, keys::create)))

@@ -96,6 +96,7 @@ impl App {
         let own_listeners = vec![public_address, admin_address];
         let door = Arc::new(Door::new(egress::Config {
             own_listeners,
+            networks: registry.named_networks(),
             ..egress::Config::default()
         }));
         let registry = Arc::new(registry);

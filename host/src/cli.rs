@@ -13,6 +13,7 @@ mod input;
 mod job;
 mod key;
 mod module;
+mod network;
 mod order;
 mod printer;
 mod schedule;
@@ -58,6 +59,9 @@ pub enum Command {
     /// A module's grants: where it may reach
     #[command(after_help = grant::EXAMPLES)]
     Grant(Group<grant::Command>),
+    /// Networks other than the internet, for grants to name
+    #[command(after_help = network::EXAMPLES)]
+    Network(Group<network::Command>),
     /// A module's scheduled work: usage and audits
     #[command(after_help = schedule::EXAMPLES)]
     Schedule(Group<schedule::Command>),
@@ -176,6 +180,7 @@ pub async fn run_on(command: Command, mut whole: clap::Command, terminal: &mut T
         Command::Version(group) => with(group, terminal, version::run).await,
         Command::Config(group) => with(group, terminal, config::run).await,
         Command::Grant(group) => with(group, terminal, grant::run).await,
+        Command::Network(group) => with(group, terminal, network::run).await,
         Command::Schedule(group) => with(group, terminal, schedule::run).await,
         Command::Usage(group) => with(group, terminal, usage::run).await,
         Command::Audit(group) => with(group, terminal, audit::run).await,

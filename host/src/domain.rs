@@ -14,6 +14,7 @@ pub mod limits;
 pub mod metering;
 pub mod module;
 pub mod name;
+pub mod network;
 pub mod order;
 pub mod progress;
 pub mod schedule;

@@ -5,11 +5,12 @@
 //! one of those very addresses is dialled, the carrier proves its name by TLS, and the request goes out, once. Time and
 //! sizes are limited throughout.
 //!
-//! Nothing here knows of components or of wasmtime. [`policy`], [`path`], [`target`], [`address`] and [`secrets`] decide and
-//! do no IO; [`connect`] is the only place that dials.
+//! Nothing here knows of components or of wasmtime. [`policy`], [`path`], [`target`], [`address`], [`networks`] and [`secrets`]
+//! decide and do no IO; [`connect`] is the only place that dials.
 
 pub mod address;
 pub mod connect;
+pub mod networks;
 pub mod path;
 pub mod policy;
 pub mod secrets;
@@ -26,6 +27,7 @@ mod tls;
 
 pub use door::{Config, Door};
 pub use error::DoorError;
+pub use networks::Networks;
 pub use passage::{Passage, Spent, Timeouts};
 pub use record::{Ended, ExchangeNumber, RecordFailed, Recorder, Started};
 pub use tls::Tls;

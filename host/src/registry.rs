@@ -12,6 +12,7 @@ pub mod engine;
 pub mod error;
 mod load;
 pub mod modules;
+pub mod networks;
 mod paths;
 pub mod root_key;
 pub mod settings;
@@ -27,6 +28,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::domain::name::{ModuleName, TenantName};
+use crate::egress::Networks;
 use crate::storage::Stores;
 use crate::vault::Vault;
 
@@ -55,6 +57,10 @@ pub struct Registry {
     /// Hash of the platform admin's token.
     admin: [u8; 32],
     tenants: RwLock<BTreeMap<TenantName, Arc<TenantState>>>,
+    /// Those that grants can name.
+    networks: Arc<Networks>,
+    /// Held by whoever changes networks, and shared by those who name them.
+    network_turn: tokio::sync::RwLock<()>,
     /// Whose turn it is to change a tenant. Grows by the tenants that an admin ever made, and is never cut: a turn that
     /// was forgotten while someone waits for it would let two in.
     turns: Mutex<HashMap<TenantName, Arc<tokio::sync::Mutex<()>>>>,

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub use self::admin::{Admin, Answer};
-pub use self::deployment::Deployment;
+pub use self::deployment::{Deployment, loopback};
 use crate::power::PowerLoss;
 use crate::telecloud::client;
 

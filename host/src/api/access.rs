@@ -12,7 +12,7 @@ use super::Api;
 use super::problem::{Code, Problem};
 use crate::domain::batch::RunId;
 use crate::domain::call::CallId;
-use crate::domain::name::{ModuleName, ModulePath, SecretName, TenantName};
+use crate::domain::name::{ModuleName, ModulePath, NetworkName, SecretName, TenantName};
 use crate::domain::order::OrderId;
 use crate::domain::tenant::Scope;
 use crate::registry::RegistryError;
@@ -40,6 +40,9 @@ pub(super) struct Admin(());
 pub(super) struct AdminOf {
     pub(super) tenant: TenantName,
 }
+
+/// Proof that the platform admin asks about this network, which need not exist.
+pub(super) struct AdminOfNetwork(pub(super) NetworkName);
 
 /// Proof that this tenant exists and that whoever asks has the scope `S` there.
 pub(super) struct TenantAccess<S> {
@@ -109,6 +112,14 @@ impl FromRequestParts<Api> for AdminOf {
             (tenant, Principal::PlatformAdmin) => Ok(Self { tenant }),
             (_, Principal::Tenant { .. }) => Err(admin_only()),
         }
+    }
+}
+
+impl FromRequestParts<Api> for AdminOfNetwork {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let Admin(()) = Admin::from_request_parts(parts, api).await?;
+        Ok(Self(NetworkName::parse(&part(parts, "network").await?)?))
     }
 }
 

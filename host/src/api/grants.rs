@@ -21,7 +21,7 @@ pub(super) async fn get(at: ModuleAccess<Read>, State(api): State<Api>) -> Resul
 /// Replace a module's grants
 ///
 /// All of them. A module reaches only what a grant allows; the record of a call says what was denied, and which grant was
-/// missing. Grants for private networks can be made and changed by the platform admin only; a tenant may keep them as they
+/// missing. Grants that name a network can be made and changed by the platform admin only; a tenant may keep them as they
 /// are. Takes the scope `grants`.
 #[utoipa::path(put, path = "", tag = "grants", request_body = Vec<Grant>,
     responses((status = 200, description = "The grants as they are now", body = Vec<Grant>)))]

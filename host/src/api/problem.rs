@@ -53,6 +53,8 @@ pub enum Code {
     ModuleNotFound,
     /// There is no such version.
     VersionNotFound,
+    /// There is no such network.
+    NetworkNotFound,
     /// There is no such secret.
     SecretNotFound,
     /// There is no such TeleCloud key.
@@ -85,6 +87,8 @@ pub enum Code {
     TooLarge,
     /// It is there already.
     Conflict,
+    /// Something names it.
+    InUse,
     /// What a person wants to do about a job is not safe now.
     ActionRefused,
     /// The module ran for it, and definitely changed nothing.
@@ -117,6 +121,7 @@ impl Code {
             Self::TenantNotFound => ("tenant-not-found", StatusCode::NOT_FOUND, "No such tenant"),
             Self::ModuleNotFound => ("module-not-found", StatusCode::NOT_FOUND, "No such module"),
             Self::VersionNotFound => ("version-not-found", StatusCode::NOT_FOUND, "No such version"),
+            Self::NetworkNotFound => ("network-not-found", StatusCode::NOT_FOUND, "No such network"),
             Self::SecretNotFound => ("secret-not-found", StatusCode::NOT_FOUND, "No such secret"),
             Self::KeyNotFound => ("key-not-found", StatusCode::NOT_FOUND, "No such TeleCloud key"),
             Self::TokenNotFound => ("token-not-found", StatusCode::NOT_FOUND, "No such token"),
@@ -149,6 +154,7 @@ impl Code {
             ),
             Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::Conflict => ("conflict", StatusCode::CONFLICT, "It is there already"),
+            Self::InUse => ("in-use", StatusCode::CONFLICT, "Something uses it"),
             Self::ActionRefused => ("action-refused", StatusCode::CONFLICT, "Not done"),
             Self::NothingChanged => ("nothing-changed", StatusCode::BAD_GATEWAY, "Nothing was changed"),
             Self::OutcomeUnknown => ("outcome-unknown", StatusCode::GATEWAY_TIMEOUT, "It may have happened"),
@@ -342,7 +348,11 @@ impl From<RegistryError> for Problem {
                 Code::InvalidField.because(format!("{text}."))
             }
             RegistryError::Grant(_) => Code::InvalidGrant.because(format!("{text}. The grants are as they were.")),
-            RegistryError::PrivateNetwork { .. } => Code::Forbidden.because(format!("{text}.")),
+            RegistryError::NoSuchNetwork(name) => Code::NetworkNotFound.because(format!(
+                "{text}. The platform admin names it with PUT on /v1/networks/{name}, or with patchbay network set {name}."
+            )),
+            RegistryError::NetworkInUse { .. } => Code::InUse.because(format!("{text}.")),
+            RegistryError::NetworkNotGranted { .. } => Code::Forbidden.because(format!("{text}.")),
             RegistryError::ScopeNotHeld(_) => Code::Forbidden.because(format!("{text}.")),
             RegistryError::Upload(source) => engine(&source, Code::UploadRefused, text),
             RegistryError::NotPrepared { source, .. } => {

@@ -10,6 +10,7 @@ use super::access::{Access, TenantAccess};
 use super::body::{Confidential, ConfidentialBody};
 use super::problem::Problem;
 use super::{Api, status_of};
+use crate::domain::name::NetworkName;
 use crate::domain::secret::Secret;
 use crate::domain::telecloud::{TelecloudAccess, UrlTemplate};
 use crate::registry::telecloud;
@@ -28,15 +29,15 @@ pub struct NewTelecloud {
     /// `API_KEY`, 1 to 256 characters. It is never shown again.
     #[schema(value_type = String, format = Password)]
     pub api_key: Secret,
-    /// The API is on a private or local network, and meant to be. Only the platform admin can set this; a tenant may keep
+    /// The network that the API is in, if it is not on the internet. Only the platform admin can name one; a tenant may keep
     /// it while the URL stays.
     #[serde(default)]
-    pub private_network: bool,
+    #[schema(value_type = Option<String>)]
+    pub network: Option<NetworkName>,
 }
 
 impl Confidential for NewTelecloud {
-    const FORM: &'static str =
-        "{\"url\": \"…\", \"api_id_key\": \"…\", \"api_key\": \"…\", \"private_network\": false}";
+    const FORM: &'static str = "{\"url\": \"…\", \"api_id_key\": \"…\", \"api_key\": \"…\", \"network\": \"…\"}";
 }
 
 /// Set how TeleCloud's API is reached
@@ -57,7 +58,7 @@ pub(super) async fn put(
         url: url.unwrap_or_default(),
         api_id_key: new.api_id_key,
         api_key: new.api_key,
-        private_network: new.private_network,
+        network: new.network,
     };
     let (access, written) = api.registry.put_telecloud(&at.tenant, new, &at.by).await?;
     Ok((status_of(written), Json(access)))

@@ -11,7 +11,7 @@ use super::printer::{table, word};
 use super::{ModuleArgs, Session, input};
 use crate::domain::event::ActionKind;
 use crate::domain::grant::{Grant, Scheme};
-use crate::domain::name::{ConfigKey, SecretName};
+use crate::domain::name::{ConfigKey, NetworkName, SecretName};
 
 pub(super) const EXAMPLES: &str = "Examples:
   patchbay grant add acme sim carrier-api --host api.carrier.example \\
@@ -85,9 +85,9 @@ pub struct GrantArgs {
     /// The carrier changes nothing on these requests, whatever their method
     #[arg(long)]
     read_only: bool,
-    /// The destination is on a private network, and meant to be; takes the platform admin's token
-    #[arg(long)]
-    private_network: bool,
+    /// The network that the destination is in, if not the internet; takes the platform admin's token
+    #[arg(long, value_name = "NETWORK")]
+    network: Option<NetworkName>,
 }
 
 const ACTIONS: &[&str] = &[
@@ -119,7 +119,7 @@ impl From<GrantArgs> for Grant {
             requests: args.requests,
             timeout_ms: args.timeout_ms,
             read_only: args.read_only,
-            private_network: args.private_network,
+            network: args.network,
         }
     }
 }
@@ -165,6 +165,10 @@ pub(super) async fn run(command: Command, session: &mut Session<'_>) -> Result<(
 
 fn row(grant: Grant) -> Vec<String> {
     let port = grant.port.map(|port| format!(":{port}")).unwrap_or_default();
+    let network = grant
+        .network
+        .map(|network| format!(" in {network}"))
+        .unwrap_or_default();
     let actions: BTreeSet<String> = grant.actions.iter().map(ToString::to_string).collect();
     let or_all = |actions: BTreeSet<String>| match actions.is_empty() {
         true => "all".to_owned(),
@@ -172,7 +176,7 @@ fn row(grant: Grant) -> Vec<String> {
     };
     vec![
         grant.name.to_string(),
-        format!("{}://{}{port}", word(&grant.scheme), grant.host),
+        format!("{}://{}{port}{network}", word(&grant.scheme), grant.host),
         Vec::from_iter(grant.methods).join(" "),
         grant.paths.join(" "),
         or_all(actions),

@@ -12,7 +12,7 @@ use super::client::read;
 use super::failure::Failure;
 use super::input::ValueSource;
 use super::printer::{fields, time};
-use crate::domain::name::TenantName;
+use crate::domain::name::{NetworkName, TenantName};
 use crate::domain::telecloud::{TelecloudAccess, UrlTemplate};
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -38,9 +38,9 @@ pub enum Command {
         /// What the URL of each call is made by; it has {Service} and {Action} in it
         #[arg(long, value_name = "TEMPLATE", default_value_t)]
         api_url: UrlTemplate,
-        /// The API is on a private network, and meant to be; takes the platform admin's token
-        #[arg(long)]
-        private_network: bool,
+        /// The network that the API is in, if not the internet; takes the platform admin's token
+        #[arg(long, value_name = "NETWORK")]
+        network: Option<NetworkName>,
         #[command(flatten)]
         value: ValueSource,
     },
@@ -64,14 +64,14 @@ pub(super) async fn run(command: Command, session: &mut Session<'_>) -> Result<(
             tenant,
             api_id_key,
             api_url,
-            private_network,
+            network,
             value,
         } => {
             let body = json!({
                 "url": api_url,
                 "api_id_key": api_id_key,
                 "api_key": value.read(session)?,
-                "private_network": private_network,
+                "network": network,
             });
             let set = session
                 .client
@@ -102,8 +102,8 @@ fn show(out: &mut dyn Write, access: TelecloudAccess) -> io::Result<()> {
         ("api id key", access.api_id_key),
         ("api key", "set; it is never shown".to_owned()),
         (
-            "private network",
-            if access.private_network { "yes" } else { "no" }.to_owned(),
+            "network",
+            access.network.map_or_else(|| "the internet".to_owned(), String::from),
         ),
         ("set", time(access.set)),
     ];

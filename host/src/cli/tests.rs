@@ -136,9 +136,12 @@ async fn every_command_works_for_people_and_for_programs() {
         ("config list acme sim", "west"),
         (&replace_config, "replaced"),
         (
-            "grant add acme sim lab --host 10.0.0.1 --method GET --path /** --private-network --action swap --secret new",
+            "grant add acme sim lab --host 10.0.0.1 --method GET --path /** --network lab --action swap --secret new",
             "granted",
         ),
+        ("network set vpn fd12::/48 192.168.7.0/24", "network vpn set"),
+        ("network list", "fd12::/48 192.168.7.0/24"),
+        ("network remove vpn", "network vpn removed"),
         ("grant remove acme sim carrier", "removed"),
         ("grant list acme sim", "https://api.carrier.example"),
         (&replace_grants, "replaced"),
@@ -382,7 +385,7 @@ async fn a_registration_that_is_not_done_says_what_was_and_what_was_not() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let line = format!(
-        "telecloud set acme --api-id-key 8 --api-url http://127.0.0.1:{port}/{{Service}}/{{Action}} --private-network"
+        "telecloud set acme --api-id-key 8 --api-url http://127.0.0.1:{port}/{{Service}}/{{Action}} --network loopback"
     );
     assert_eq!(gateway.run_with(&line, ADMIN, "canary-key\n").await.code, 0);
     // Nobody listens there from now on.

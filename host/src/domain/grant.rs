@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::event::ActionKind;
-use super::name::SecretName;
+use super::name::{NetworkName, SecretName};
 
 /// Scheme of a destination.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -66,9 +66,11 @@ pub struct Grant {
     /// module must change nothing, and no other requests are let out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub read_only: bool,
-    /// The destination is on a private or local network, and meant to be. Only a platform admin can set this.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub private_network: bool,
+    /// The destination is in this network, which a platform admin has named, and nowhere else. Not stated: on the internet.
+    /// Only a platform admin can set this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "lab")]
+    pub network: Option<NetworkName>,
 }
 
 impl Grant {

@@ -86,6 +86,10 @@ name! {
     ModuleName, "a module name", "[a-z0-9-]{1,63}", 63, slug
 }
 name! {
+    /// A network's name: `[a-z0-9-]{1,63}`.
+    NetworkName, "a network name", "[a-z0-9-]{1,63}", 63, slug
+}
+name! {
     /// A setting's key: `[A-Za-z0-9._-]{1,64}`.
     ConfigKey, "a setting's key", "[A-Za-z0-9._-]{1,64}", 64, identifier
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::name::NetworkName;
+
 /// Where the API is unless stated otherwise.
 const DEFAULT_URL: &str = "https://api.telecloud.app/{format}/{Service}/{Action}";
 
@@ -135,8 +137,10 @@ pub struct TelecloudAccess {
     pub url: UrlTemplate,
     /// `API_ID_KEY` of every call: whose key it is.
     pub api_id_key: String,
-    /// The API is on a private or local network, and meant to be.
-    pub private_network: bool,
+    /// The network that the API is in. None: the internet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub network: Option<NetworkName>,
     /// When this was set.
     #[schema(value_type = String, format = DateTime)]
     pub set: Timestamp,

@@ -17,6 +17,7 @@ use super::connect::{Resolver, SystemResolver, dial, is_own};
 use super::error::DoorError;
 use super::exchange::{Caps, exchange};
 use super::headers;
+use super::networks::Networks;
 use super::passage::{Passage, Timeouts};
 use super::policy::{Admitted, Permit, is_read_only};
 use super::record::{Ended, Entry, Sent, Started};
@@ -43,6 +44,8 @@ pub struct Config {
     pub response_header_bytes_max: usize,
     /// The addresses that this gateway listens on, as bound. No grant leads there.
     pub own_listeners: Vec<SocketAddr>,
+    /// The networks that grants can name.
+    pub networks: Arc<Networks>,
 }
 
 impl Default for Config {
@@ -54,6 +57,7 @@ impl Default for Config {
             response_headers_max: 100,
             response_header_bytes_max: 64 << 10,
             own_listeners: Vec::new(),
+            networks: Arc::default(),
         }
     }
 }
@@ -317,7 +321,7 @@ impl Door {
             let why = format!("{} is this gateway itself: no grant leads there", target.authority());
             return Err(DoorError::AddressDenied(why));
         }
-        let admitted = permit.admit(host, addresses);
+        let admitted = permit.admit(host, addresses, &self.config.networks.now());
         admitted.map_err(|denied| DoorError::AddressDenied(denied.to_string()))
     }
 }

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use http::Method;
 
 use super::address;
+use super::networks::Named;
 use super::path::Template;
 use super::target::{Host, Target, own_port, scheme_name};
 use crate::domain::event::ActionKind;
@@ -358,27 +359,46 @@ impl<'p> Permit<'p> {
     /// Judges every address that the host stands for. One bad address denies them all: an honest carrier's name has none.
     ///
     /// # Errors
-    /// When an address is not public and the grant is not for a private network.
-    pub fn admit(&self, host: &Host, addresses: Vec<SocketAddr>) -> Result<Admitted, Denied> {
-        let grant = self.grant();
-        if !grant.private_network {
-            for address in &addresses {
-                if let Some(special) = address::special(address.ip()) {
-                    let ip = address.ip();
-                    let (name, shown) = (&grant.name, host.to_string());
-                    let shown = match host {
-                        Host::Name(_) => format!("{shown} stands for {ip}, which"),
-                        Host::Address(_) => shown,
-                    };
-                    let sentence = format!(
-                        "{shown} is not a public address but {special}: grant \"{name}\" reaches such addresses only with \
-                         private_network, which a platform admin can set"
-                    );
-                    return Err(Denied { sentence });
-                }
+    /// When an address is not public, or not in the network that the grant names; or when there is no such network, or the
+    /// address is one that nobody may go to.
+    pub fn admit(&self, host: &Host, addresses: Vec<SocketAddr>, networks: &Named) -> Result<Admitted, Denied> {
+        for address in &addresses {
+            if let Err(why) = self.judge(address.ip(), networks) {
+                let shown = match host {
+                    Host::Name(name) => format!("{name} stands for {}, which", address.ip()),
+                    Host::Address(_) => host.to_string(),
+                };
+                return Err(Denied {
+                    sentence: format!("{shown} {why}"),
+                });
             }
         }
         Ok(Admitted(addresses))
+    }
+
+    /// Whether this grant leads to an address: `Err` says why not, as the end of a sentence.
+    fn judge(&self, ip: IpAddr, networks: &Named) -> Result<(), String> {
+        let Grant { name, network, .. } = self.grant();
+        let special = address::special(ip);
+        if let Some(special) = special.filter(address::Special::is_never_reached) {
+            return Err(format!("is {special}: no grant leads there"));
+        }
+        match (network, special) {
+            (None, None) => Ok(()),
+            (None, Some(special)) => Err(format!(
+                "is not a public address but {special}: grant \"{name}\" reaches such an address only when it names a network \
+                 that holds it, which takes a platform admin"
+            )),
+            (Some(network), _) => match networks.get(network) {
+                Some(found) if found.contains(ip) => Ok(()),
+                Some(_) => Err(format!(
+                    "is not in network \"{network}\", which is all that grant \"{name}\" reaches"
+                )),
+                None => Err(format!(
+                    "is out of reach: there is no network \"{network}\", which grant \"{name}\" names"
+                )),
+            },
+        }
     }
 }
 

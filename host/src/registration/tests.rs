@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use self::server::{API_ID_KEY, API_KEY, Telecloud};
 use super::*;
-use crate::domain::name::{ModuleName, TenantName};
+use crate::domain::name::{ModuleName, NetworkName, TenantName};
+use crate::domain::network::Block;
 use crate::domain::secret::Secret;
 use crate::domain::telecloud::UrlTemplate;
 use crate::egress;
@@ -54,15 +55,21 @@ impl Setup {
             ..ModuleSettings::default()
         };
         registry.put_module(&path, settings).await.expect("made");
+        let name = NetworkName::parse("loopback").expect("a name");
+        let block = Block::parse("127.0.0.0/8").expect("a block");
+        registry.put_network(&name, vec![block]).await.expect("named");
         let access = NewTelecloud {
             url: UrlTemplate::parse(&telecloud.url).expect("a template"),
             api_id_key: API_ID_KEY.to_owned(),
             api_key: Secret::new(API_KEY.to_owned()),
-            private_network: true,
+            network: Some(name),
         };
         let put = registry.put_telecloud(&path.tenant, access, &Principal::PlatformAdmin);
         put.await.expect("set");
-        let door = Arc::new(Door::new(egress::Config::default()));
+        let door = Arc::new(Door::new(egress::Config {
+            networks: registry.named_networks(),
+            ..egress::Config::default()
+        }));
         let registrar = Arc::new(Registrar::new(Arc::clone(&registry), journal.clone(), door));
         Self {
             telecloud,

@@ -3,7 +3,7 @@
 use super::engine::EngineError;
 use crate::domain::batch::InvalidBatch;
 use crate::domain::limits::InvalidLimit;
-use crate::domain::name::{ModulePath, SecretName, TenantName};
+use crate::domain::name::{ModulePath, NetworkName, SecretName, TenantName};
 use crate::domain::tenant::Scope;
 use crate::egress::policy::InvalidGrant;
 use crate::storage::StorageError;
@@ -68,9 +68,20 @@ pub enum RegistryError {
     /// A grant that cannot be understood.
     #[error(transparent)]
     Grant(#[from] InvalidGrant),
-    /// Only a platform admin decides that a module may reach a private network.
-    #[error("grant {grant}: private_network can only be set by a platform admin")]
-    PrivateNetwork {
+    /// There is no such network.
+    #[error("there is no network {0}")]
+    NoSuchNetwork(NetworkName),
+    /// The network is named somewhere.
+    #[error("network {network} is in use by {by}")]
+    NetworkInUse {
+        /// Which network.
+        network: NetworkName,
+        /// The first that names it.
+        by: String,
+    },
+    /// Only a platform admin decides that a module may reach a network that is not the internet.
+    #[error("grant {grant}: network can only be set by a platform admin")]
+    NetworkNotGranted {
         /// Which grant asks for it.
         grant: String,
     },

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::domain::name::{ModulePath, SecretName, TenantName};
+use crate::domain::name::{ModulePath, NetworkName, SecretName, TenantName};
 use crate::storage::StorageError;
 
 /// Everything of every tenant.
@@ -17,6 +17,18 @@ pub(super) const ADMIN_TOKEN: &str = "platform/admin-token";
 
 /// What the root key is recognised by.
 pub(super) const ROOT_KEY: &str = "platform/root-key";
+
+/// Every network.
+pub(super) const NETWORKS: &str = "networks/";
+
+/// A network has a folder to itself, because one network's name may be the start of another's.
+pub(super) fn network_folder(name: &NetworkName) -> String {
+    format!("{NETWORKS}{name}/")
+}
+
+pub(super) fn network(name: &NetworkName) -> String {
+    network_folder(name) + "network"
+}
 
 /// Everything of a tenant.
 pub(super) fn tenant_folder(tenant: &TenantName) -> String {

@@ -75,12 +75,12 @@ impl Registry {
         Ok(self.module_state(&path.tenant, &path.module)?.grants)
     }
 
-    /// Replaces all of a module's grants, and says what they are now. A tenant may keep a grant for a private network just as it is, and cannot make
-    /// or change one.
+    /// Replaces all of a module's grants, and says what they are now. A tenant may keep a grant that names a network just as it
+    /// is, and cannot make or change one.
     ///
     /// # Errors
-    /// When there is no such tenant or module, a grant cannot be understood or may not be made, or nothing could be
-    /// written.
+    /// When there is no such tenant, module or network, a grant cannot be understood or may not be made, or nothing could
+    /// be written.
     pub async fn put_grants(
         &self,
         path: &ModulePath,
@@ -94,12 +94,15 @@ impl Registry {
         if *by != Principal::PlatformAdmin
             && let Some(grant) = grants
                 .iter()
-                .find(|grant| grant.private_network && !module.grants.contains(grant))
+                .find(|grant| grant.network.is_some() && !module.grants.contains(grant))
         {
-            return Err(RegistryError::PrivateNetwork {
+            return Err(RegistryError::NetworkNotGranted {
                 grant: grant.name.to_string(),
             });
         }
+        let _kept = self
+            .keep_networks(grants.iter().filter_map(|grant| grant.network.as_ref()))
+            .await?;
         self.stores
             .documents
             .put(&paths::grants(path), document, Expect::Anything)

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use super::access::{Principal, check_key};
 use super::{Registry, RegistryError, Written, paths};
 use crate::domain::grant::{Grant, Scheme};
-use crate::domain::name::{ConfigKey, SecretName, TenantName};
+use crate::domain::name::{ConfigKey, NetworkName, SecretName, TenantName};
 use crate::domain::secret::Secret;
 use crate::domain::telecloud::{TelecloudAccess, UrlTemplate};
 use crate::egress::policy::Policy;
@@ -40,8 +40,8 @@ pub struct NewTelecloud {
     pub api_id_key: String,
     /// The key.
     pub api_key: Secret,
-    /// The API is on a private or local network, and meant to be. Only a platform admin can set this.
-    pub private_network: bool,
+    /// The network that the API is in, if it is not on the internet. Only a platform admin can set this.
+    pub network: Option<NetworkName>,
 }
 
 /// A tenant's access to TeleCloud's API, ready for calls.
@@ -88,8 +88,8 @@ impl Telecloud {
         let url = access.url.url("Service", "Action");
         let uri: Uri = url.parse().map_err(|error| invalid(format!("makes no URL: {error}")))?;
         let target = Target::parse(&uri).map_err(|error| invalid(format!("leads nowhere: {error}")))?;
-        if target.scheme == Scheme::Http && !access.private_network {
-            let why = "must begin with https://, unless private_network is set: the key would go out in clear text";
+        if target.scheme == Scheme::Http && access.network.is_none() {
+            let why = "must begin with https://, unless a network is named: the key would go out in clear text";
             return Err(invalid(why.to_owned()));
         }
         let secret = named(SecretName::parse(KEY));
@@ -108,7 +108,7 @@ impl Telecloud {
             requests: None,
             timeout_ms: TIMEOUT.as_secs() * 1_000,
             read_only: false,
-            private_network: access.private_network,
+            network: access.network.clone(),
         };
         let policy = Policy::compile(vec![grant]).map_err(|error| invalid(format!("leads nowhere: {}", error.why)))?;
         let placeholder = secrets::placeholder(&secret);
@@ -139,11 +139,11 @@ impl Registry {
         telecloud.ok_or_else(|| RegistryError::NoTelecloud(tenant.clone()))
     }
 
-    /// Sets how a tenant reaches TeleCloud's API. A tenant may keep a private network while the URL stays, and cannot
-    /// set one.
+    /// Sets how a tenant reaches TeleCloud's API. A tenant may keep the network while the URL stays, and cannot name
+    /// one.
     ///
     /// # Errors
-    /// When there is no such tenant, something cannot be taken or may not be set, or nothing could be written.
+    /// When there is no such tenant or network, something cannot be taken or may not be set, or nothing could be written.
     pub async fn put_telecloud(
         &self,
         tenant: &TenantName,
@@ -154,12 +154,13 @@ impl Registry {
         check_key("api_key", new.api_key.expose())?;
         let mut change = self.change(tenant).await?;
         let old = change.state.telecloud.as_ref().map(|telecloud| &telecloud.access);
-        let kept = old.is_some_and(|old| old.private_network && old.url == new.url);
-        if new.private_network && *by != Principal::PlatformAdmin && !kept {
-            return Err(RegistryError::PrivateNetwork {
+        let kept = old.is_some_and(|old| old.network == new.network && old.url == new.url);
+        if new.network.is_some() && *by != Principal::PlatformAdmin && !kept {
+            return Err(RegistryError::NetworkNotGranted {
                 grant: GRANT.to_owned(),
             });
         }
+        let _kept = self.keep_networks(new.network.iter()).await?;
         let written = match old {
             Some(_) => Written::Replaced,
             None => Written::Created,
@@ -167,7 +168,7 @@ impl Registry {
         let access = TelecloudAccess {
             url: new.url,
             api_id_key: new.api_id_key,
-            private_network: new.private_network,
+            network: new.network,
             set: Timestamp::now(),
         };
         let sealed = self.seal_telecloud(tenant, &access, &new.api_key)?;

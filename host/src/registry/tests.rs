@@ -1,6 +1,7 @@
 mod access;
 mod callback;
 mod changes;
+mod networks;
 mod telecloud;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +21,8 @@ use crate::domain::grant::Grant;
 use crate::domain::handling::Handling;
 use crate::domain::limits::Limits;
 use crate::domain::module::{Digest, ModuleStatus, Version};
-use crate::domain::name::{ConfigKey, ModuleName, ModulePath, SecretName, TenantName};
+use crate::domain::name::{ConfigKey, ModuleName, ModulePath, NetworkName, SecretName, TenantName};
+use crate::domain::network::Block;
 use crate::domain::secret::Secret;
 use crate::domain::tenant::Scope;
 use crate::storage::memory::Memory;
@@ -71,18 +73,30 @@ fn secret_name(name: &str) -> SecretName {
     SecretName::parse(name).expect("a secret's name")
 }
 
-fn grant(name: &str, private_network: bool) -> Grant {
+fn grant(name: &str, network: Option<&str>) -> Grant {
     serde_json::from_value(serde_json::json!({
         "name": name, "host": "api.carrier.example", "methods": ["GET"], "paths": ["/v1/**"],
-        "private_network": private_network,
+        "network": network,
     }))
     .expect("a grant")
 }
 
-/// A tenant `acme` with a module `sim`.
+fn network(name: &str) -> NetworkName {
+    NetworkName::parse(name).expect("a network's name")
+}
+
+fn block(text: &str) -> Block {
+    Block::parse(text).expect("a block")
+}
+
+/// A tenant `acme` with a module `sim`, and the networks `lab` and `loopback`.
 async fn with_module() -> Setup {
     let setup = start(Memory::stores()).await;
     setup.make("acme/sim").await;
+    for (name, text) in [("lab", "10.20.0.0/16"), ("loopback", "127.0.0.0/8")] {
+        let (name, blocks) = (network(name), vec![block(text)]);
+        setup.registry.put_network(&name, blocks).await.expect("named");
+    }
     setup
 }
 
@@ -225,7 +239,7 @@ async fn everything_is_there_again_after_a_restart() {
     let config = BTreeMap::from([(ConfigKey::parse("region").expect("a key"), "west".to_owned())]);
     registry.put_config(&module, config).await.expect("written");
     registry
-        .put_grants(&module, vec![grant("carrier", true)], &Principal::PlatformAdmin)
+        .put_grants(&module, vec![grant("carrier", Some("lab"))], &Principal::PlatformAdmin)
         .await
         .expect("written");
     for name in ["token", "token2"] {
@@ -272,7 +286,7 @@ async fn everything_is_there_again_after_a_restart() {
     );
     assert_eq!(
         *again.registry.grants(&module).expect("grants"),
-        [grant("carrier", true)]
+        [grant("carrier", Some("lab"))]
     );
     assert_eq!(again.registry.scheduled(), [(module, Arc::new(batches))]);
 }

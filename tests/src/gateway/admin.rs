@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::Deployment;
+use super::{Deployment, loopback};
 use crate::telecloud::{API_ID_KEY, API_KEY};
 
 /// A client of the admin API.
@@ -143,6 +143,7 @@ impl Admin {
     /// # Errors
     /// When any of it is refused.
     pub async fn deploy(&self, tenant: &str, module: &str, deployment: Deployment) -> anyhow::Result<()> {
+        self.name_loopback().await?;
         let at = format!("/v1/tenants/{tenant}");
         self.put(&at, json!({ "title": tenant })).await?;
         let keys = self.get(&format!("{at}/telecloud-keys")).await?;
@@ -175,10 +176,21 @@ impl Admin {
     pub async fn set_telecloud(&self, tenant: &str, base: &str) -> anyhow::Result<()> {
         let access = json!({
             "url": format!("{base}/{{format}}/{{Service}}/{{Action}}"), "api_id_key": API_ID_KEY, "api_key": API_KEY,
-            "private_network": true,
+            "network": "loopback",
         });
+        self.name_loopback().await?;
         let path = format!("/v1/tenants/{tenant}/telecloud");
         self.put(&path, access).await.map(drop)
+    }
+
+    /// Names the network `loopback`, where carriers and TeleCloud are in tests.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn name_loopback(&self) -> anyhow::Result<()> {
+        self.put("/v1/networks/loopback", serde_json::to_value(loopback())?)
+            .await
+            .map(drop)
     }
 
     /// A tenant's open jobs, oldest first.

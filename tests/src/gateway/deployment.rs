@@ -4,6 +4,14 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::guest;
+use patchbay::domain::network::Network;
+
+/// The network where carriers and TeleCloud are in tests.
+#[must_use]
+pub fn loopback() -> Network {
+    let loopback = json!({ "name": "loopback", "blocks": ["127.0.0.0/8", "::1/128"] });
+    serde_json::from_value(loopback).expect("the text above is a network")
+}
 
 /// What a module is set up with.
 pub struct Deployment {
@@ -45,7 +53,7 @@ impl Deployment {
         let grant = |name: &str, methods: Value, paths: Value| {
             json!({
                 "name": name, "scheme": "http", "host": "127.0.0.1", "port": port, "methods": methods, "paths": paths,
-                "secrets": ["carrier-token"], "private_network": true, "timeout_ms": 15_000,
+                "secrets": ["carrier-token"], "network": "loopback", "timeout_ms": 15_000,
             })
         };
         let mut passwords = grant("passwords", json!(["PUT"]), json!(["/v1/lines/{line}/password"]));

@@ -30,7 +30,7 @@ use patchbay::storage::memory::Memory;
 use patchbay::storage::{Durability, Stores};
 use patchbay::vault::Vault;
 use patchbay_tests::carrier::{FakeCarrier, TOKEN};
-use patchbay_tests::gateway::{Deployment, guest};
+use patchbay_tests::gateway::{Deployment, guest, loopback};
 use patchbay_tests::telecloud::{
     API_ID_KEY, API_KEY, Behaviour, Component, FakeTelecloud, Order, Reply, ServiceStatus, StatusCode, client,
 };
@@ -81,7 +81,10 @@ impl Rig {
         set_up(&registry, &path, &carrier, &telecloud).await?;
         let orders = Orders::new(Arc::clone(&stores.documents), Arc::clone(&vault));
         let journal = Journal::new(Arc::clone(&stores.log));
-        let door = Arc::new(Door::new(egress::Config::default()));
+        let door = Arc::new(Door::new(egress::Config {
+            networks: registry.named_networks(),
+            ..egress::Config::default()
+        }));
         let batches = Batches::open(
             Arc::clone(&stores.documents),
             vault,
@@ -190,6 +193,8 @@ async fn set_up(
     telecloud: &FakeTelecloud,
 ) -> Result<()> {
     let admin = Principal::PlatformAdmin;
+    let network = loopback();
+    registry.put_network(&network.name, network.blocks).await?;
     registry.put_tenant(&path.tenant, String::new()).await?;
     registry.put_module(path, ModuleSettings::default()).await?;
     let config = json!({
@@ -199,7 +204,7 @@ async fn set_up(
     let grants = json!([{
         "name": "lists", "scheme": "http", "host": "127.0.0.1", "port": carrier.address().port(), "methods": ["GET"],
         "paths": ["/v1/usage", "/v1/lines"], "actions": ["usage", "audit"], "secrets": ["carrier-token"],
-        "private_network": true,
+        "network": "loopback",
     }]);
     registry
         .put_grants(path, serde_json::from_value(grants)?, &admin)
@@ -216,7 +221,7 @@ async fn set_up(
         url: UrlTemplate::parse(&format!("{}/{{format}}/{{Service}}/{{Action}}", telecloud.url()))?,
         api_id_key: API_ID_KEY.to_owned(),
         api_key: Secret::new(API_KEY.to_owned()),
-        private_network: true,
+        network: Some(loopback().name),
     };
     registry.put_telecloud(&path.tenant, access, &admin).await?;
     let permit = registry.permit()?;
@@ -334,7 +339,7 @@ async fn telecloud_may_post_to_the_module_from_inside_of_a_report() -> Result<()
     let grant = |name: &str, methods: Value, paths: Value| {
         json!({
             "name": name, "scheme": "http", "host": "127.0.0.1", "port": port, "methods": methods, "paths": paths,
-            "secrets": ["carrier-token"], "private_network": true,
+            "secrets": ["carrier-token"], "network": "loopback",
         })
     };
     stage
@@ -353,7 +358,7 @@ async fn telecloud_may_post_to_the_module_from_inside_of_a_report() -> Result<()
     let admin = stage.gateway.admin();
     let access = json!({
         "url": format!("{}/{{format}}/{{Service}}/{{Action}}", telecloud.url()),
-        "api_id_key": API_ID_KEY, "api_key": API_KEY, "private_network": true,
+        "api_id_key": API_ID_KEY, "api_key": API_KEY, "network": "loopback",
     });
     admin.put(&format!("/v1/tenants/{TENANT}/telecloud"), access).await?;
     let module = format!("/v1/tenants/{TENANT}/modules/{MODULE}");

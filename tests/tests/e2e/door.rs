@@ -180,7 +180,7 @@ async fn the_gateways_own_listeners_are_out_of_reach_whatever_is_granted() -> Re
 async fn the_local_network_is_out_of_reach_unless_a_grant_is_for_it() -> Result<()> {
     let carrier = FakeCarrier::start().await?;
     let mut deployment = fetching(&carrier.url(), json!({"method": "POST"}))?;
-    deployment.grants[0]["private_network"] = json!(false);
+    deployment.grants[0]["network"] = json!(null);
     let (told, call) = one_call(deployment).await?;
     assert_eq!(
         told.error(),
@@ -189,7 +189,7 @@ async fn the_local_network_is_out_of_reach_unless_a_grant_is_for_it() -> Result<
     assert_eq!(carrier.connections(), 0);
     let reason = denied(&call);
     assert!(
-        reason.contains("127.0.0.1 is not a public address") && reason.contains("private_network"),
+        reason.contains("127.0.0.1 is not a public address") && reason.contains("names a network that holds it"),
         "{reason}"
     );
     assert_eq!(call["exchanges"][0]["grant"], "carrier");

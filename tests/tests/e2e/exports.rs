@@ -221,7 +221,7 @@ async fn a_call_that_is_stopped_leaves_no_exchange_open() -> Result<()> {
     let mut rig = Rig::of("hostile", &[("ask_url", &format!("http://127.0.0.1:{port}/lines"))]).await?;
     rig.grants = vec![serde_json::from_value(json!({
         "name": "lines", "scheme": "http", "host": "127.0.0.1", "port": port, "methods": ["GET"], "paths": ["/lines"],
-        "private_network": true,
+        "network": "loopback",
     }))?];
     rig.record = Arc::new(Record::that_stops(&rig.stop));
     assert_eq!(rig.ask(find()).await, Err(Fault::Deadline(Over::Stopped)));

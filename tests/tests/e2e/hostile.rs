@@ -26,13 +26,13 @@ pub(super) fn fetching(url: &str, mut config: Value) -> Result<Deployment> {
     })
 }
 
-/// A grant for everything at the host and port of a URL, private or not, with the secret `token`.
+/// A grant for everything at the host and port of a URL, on this machine, with the secret `token`.
 pub(super) fn grant(url: &str) -> Result<Value> {
     let url = reqwest::Url::parse(url)?;
     Ok(json!({
         "name": "carrier", "scheme": url.scheme(), "host": url.host_str(), "port": url.port(),
         "methods": ["GET", "POST"], "paths": ["/**"], "secrets": ["token"],
-        "private_network": true, "timeout_ms": 120_000,
+        "network": "loopback", "timeout_ms": 120_000,
     }))
 }
 

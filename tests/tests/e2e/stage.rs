@@ -181,7 +181,7 @@ pub(super) enum After {
 pub(super) fn grant(name: &str, carrier: &FakeCarrier) -> Value {
     json!({
         "name": name, "scheme": "http", "host": "127.0.0.1", "port": carrier.address().port(),
-        "methods": ["GET", "POST"], "paths": ["/**"], "private_network": true,
+        "methods": ["GET", "POST"], "paths": ["/**"], "network": "loopback",
     })
 }
 

@@ -17,11 +17,12 @@ async fn start() -> Result<(Gateway, FakeTelecloud)> {
     admin
         .put("/v1/tenants/acme/modules/lines", json!({"title": "Lines"}))
         .await?;
+    admin.name_loopback().await?;
     let access = json!({
         "url": format!("{}/{{format}}/{{Service}}/{{Action}}", telecloud.url()),
         "api_id_key": API_ID_KEY,
         "api_key": API_KEY,
-        "private_network": true,
+        "network": "loopback",
     });
     admin.put("/v1/tenants/acme/telecloud", access).await?;
     Ok((gateway, telecloud))

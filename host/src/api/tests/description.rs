@@ -116,7 +116,8 @@ async fn the_fields_of_a_call_are_all_described() {
         ("LogLine", "message"),
         ("Usage", "memory_bytes"),
         ("Limits", "deadline_ms"),
-        ("Grant", "private_network"),
+        ("Grant", "network"),
+        ("Network", "blocks"),
         ("Problem", "code"),
     ] {
         assert!(schemas[schema]["properties"][field].is_object(), "{schema}.{field}");

@@ -396,11 +396,11 @@ async fn only_a_bearer_token_is_taken() {
 }
 
 #[tokio::test]
-async fn a_tenant_cannot_give_itself_a_private_network_or_more_scopes() {
+async fn a_tenant_cannot_give_itself_a_network_or_more_scopes() {
     let world = World::new().await;
     let token = world.token("acme", &[Scope::Grants, Scope::Access]).await;
     let mut private = grant("lab");
-    private["private_network"] = json!(true);
+    private["network"] = json!("lab");
     let answer = world
         .send("PUT", &format!("{SIM}/grants"), &token, Some(&json!([private])))
         .await;

@@ -29,7 +29,7 @@ async fn access_that_cannot_be_used_is_refused_by_the_name_of_the_field() {
             "acme",
             json!({"api_id_key": "7", "api_key": "x", "url": "http://x.example/{Service}/{Action}"}),
             422,
-            "url must begin with https://, unless private_network is set",
+            "url must begin with https://, unless a network is named",
         ),
         (
             "PUT",
@@ -62,10 +62,10 @@ async fn access_that_cannot_be_used_is_refused_by_the_name_of_the_field() {
 }
 
 #[tokio::test]
-async fn a_tenant_cannot_lead_its_calls_to_a_private_network() {
+async fn a_tenant_cannot_lead_its_calls_into_a_network() {
     let world = World::new().await;
     let token = world.token("acme", &[Scope::Access]).await;
-    let body = json!({"api_id_key": "7", "api_key": "x", "private_network": true});
+    let body = json!({"api_id_key": "7", "api_key": "x", "network": "lab"});
     let answer = world
         .send("PUT", "/v1/tenants/acme/telecloud", &token, Some(&body))
         .await;

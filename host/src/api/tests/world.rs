@@ -19,7 +19,8 @@ use crate::domain::batch::BatchKind;
 use crate::domain::call::{CallId, Outcome, Usage};
 use crate::domain::event::{Action, Document, Event, Vars};
 use crate::domain::handling::Handling;
-use crate::domain::name::{ConfigKey, ModuleName, ModulePath, SecretName, TenantName};
+use crate::domain::name::{ConfigKey, ModuleName, ModulePath, NetworkName, SecretName, TenantName};
+use crate::domain::network::Block;
 use crate::domain::secret::Secret;
 use crate::domain::telecloud::UrlTemplate;
 use crate::domain::tenant::Scope;
@@ -126,6 +127,16 @@ impl World {
             uploaded.expect("uploaded");
         }
         registry.activate(&sim, Which::Number(1)).await.expect("activated");
+        let networks = [
+            ("lab", "10.20.0.0/16"),
+            ("loopback", "127.0.0.0/8"),
+            ("unused", "fd12::/48"),
+        ];
+        for (name, block) in networks {
+            let block = Block::parse(block).expect("a block");
+            let name = NetworkName::parse(name).expect("a name");
+            registry.put_network(&name, vec![block]).await.expect("named");
+        }
         let region = BTreeMap::from([(ConfigKey::parse("region").expect("a key"), "west".to_owned())]);
         registry.put_config(&sim, region).await.expect("set");
         let secret = Secret::new("canary-secret".to_owned());
@@ -145,7 +156,7 @@ impl World {
             url: UrlTemplate::default(),
             api_id_key: "7".to_owned(),
             api_key: Secret::new("canary-telecloud-key".to_owned()),
-            private_network: false,
+            network: None,
         };
         registry
             .put_telecloud(&acme, telecloud, &Principal::PlatformAdmin)
@@ -167,7 +178,10 @@ impl World {
         let batches = batches.await;
         let call = record(&journal, &sim).await;
         let passwords = Arc::new(Asked::in_call(&call));
-        let door = Arc::new(Door::new(egress::Config::default()));
+        let door = Arc::new(Door::new(egress::Config {
+            networks: registry.named_networks(),
+            ..egress::Config::default()
+        }));
         let registrar = Arc::new(Registrar::new(Arc::clone(&registry), journal.clone(), door));
         let api = crate::api::Api {
             registry: Arc::clone(&registry),

@@ -358,12 +358,15 @@ fn one_address_that_is_not_public_denies_all() {
         .expect("granted");
     let public: SocketAddr = "8.8.8.8:443".parse().expect("an address");
     let inside: SocketAddr = "10.1.2.3:443".parse().expect("an address");
-    assert!(permit.admit(&target.host, vec![public]).is_ok());
+    assert!(permit.admit(&target.host, vec![public], &Named::new()).is_ok());
     for mixed in [vec![public, inside], vec![inside, public]] {
         assert_eq!(
-            permit.admit(&target.host, mixed).expect_err("denied").to_string(),
+            permit
+                .admit(&target.host, mixed, &Named::new())
+                .expect_err("denied")
+                .to_string(),
             "api.carrier.example stands for 10.1.2.3, which is not a public address but private (10.0.0.0/8): grant \
-             \"carrier-api\" reaches such addresses only with private_network, which a platform admin can set"
+             \"carrier-api\" reaches such an address only when it names a network that holds it, which takes a platform admin"
         );
     }
 }

@@ -6,53 +6,53 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::rig::{Book, Canary, Carrier, Rig, local, resolver};
+use crate::domain::name::NetworkName;
+use crate::domain::network::Network;
 use crate::domain::secret::Secret;
+use crate::egress::networks::Named;
 use crate::egress::{DoorError, Timeouts};
 
 #[tokio::test]
 async fn a_name_that_stands_for_an_address_inside_is_denied_and_not_dialled() {
     let canary = Canary::start();
-    for (ips, expected) in [
-        (
-            vec!["127.0.0.1"],
-            "127.0.0.1, which is not a public address but loopback",
-        ),
-        (vec!["::1"], "::1, which is not a public address but loopback"),
-        (
-            vec!["0.0.0.0"],
-            "0.0.0.0, which is not a public address but unspecified",
-        ),
+    for (ips, ip, special, never) in [
+        (vec!["127.0.0.1"], "127.0.0.1", "loopback", false),
+        (vec!["::1"], "::1", "loopback", false),
+        (vec!["0.0.0.0"], "0.0.0.0", "unspecified", true),
         (
             vec!["169.254.169.254"],
-            "169.254.169.254, which is not a public address but link-local (169.254.0.0/16)",
+            "169.254.169.254",
+            "link-local (169.254.0.0/16)",
+            true,
         ),
         (
             vec!["::ffff:127.0.0.1"],
-            "::ffff:127.0.0.1, which is not a public address but IPv4-mapped of 127.0.0.1, which is loopback",
+            "::ffff:127.0.0.1",
+            "IPv4-mapped of 127.0.0.1, which is loopback",
+            true,
         ),
         (
             vec!["64:ff9b::7f00:1"],
-            "64:ff9b::7f00:1, which is not a public address but NAT64 (64:ff9b::/96) of 127.0.0.1, which is loopback",
+            "64:ff9b::7f00:1",
+            "NAT64 (64:ff9b::/96) of 127.0.0.1, which is loopback",
+            true,
         ),
-        (
-            vec!["8.8.8.8", "127.0.0.1"],
-            "127.0.0.1, which is not a public address but loopback",
-        ),
-        (
-            vec!["127.0.0.1", "8.8.8.8"],
-            "127.0.0.1, which is not a public address but loopback",
-        ),
+        (vec!["8.8.8.8", "127.0.0.1"], "127.0.0.1", "loopback", false),
+        (vec!["127.0.0.1", "8.8.8.8"], "127.0.0.1", "loopback", false),
     ] {
-        let mut rig = Rig::to(canary.port()).with_grant("private_network", json!(false));
+        let mut rig = Rig::to(canary.port()).with_grant("network", json!(null));
         rig.resolver = resolver(&ips);
         let error = rig.send(rig.post("{}")).await.expect_err("denied");
-        let expected = format!(
-            "api.carrier.example stands for {expected}: grant \"carrier-api\" reaches such addresses only with \
-             private_network, which a platform admin can set"
-        );
+        let expected = match never {
+            true => format!("api.carrier.example stands for {ip}, which is {special}: no grant leads there"),
+            false => format!(
+                "api.carrier.example stands for {ip}, which is not a public address but {special}: grant \"carrier-api\" reaches \
+                 such an address only when it names a network that holds it, which takes a platform admin"
+            ),
+        };
         assert_eq!(error, DoorError::AddressDenied(expected.clone()));
         assert_eq!(rig.end(), format!("denied: {expected}"));
         assert_eq!(rig.resolver.asked.load(Ordering::SeqCst), 1, "looked up once");
@@ -61,10 +61,56 @@ async fn a_name_that_stands_for_an_address_inside_is_denied_and_not_dialled() {
 }
 
 #[tokio::test]
+async fn a_grant_that_names_a_network_leads_into_it_and_nowhere_else() {
+    let canary = Canary::start();
+    let outside =
+        |ip: &str| format!("{ip}, which is not in network \"lab\", which is all that grant \"carrier-api\" reaches");
+    for (ips, why) in [
+        (vec!["127.0.0.1"], outside("127.0.0.1")),
+        (vec!["10.21.0.1"], outside("10.21.0.1")),
+        (vec!["::1"], outside("::1")),
+        // Not the internet either: whoever the carrier's name stands for there is not the carrier that was meant.
+        (vec!["8.8.8.8"], outside("8.8.8.8")),
+        (vec!["127.9.0.1", "127.0.0.1"], outside("127.0.0.1")),
+        (vec!["127.0.0.1", "127.9.0.1"], outside("127.0.0.1")),
+        // What nobody may go to is out of reach although the network holds it.
+        (
+            vec!["100.100.100.200"],
+            "100.100.100.200, which is a cloud's metadata service: no grant leads there".to_owned(),
+        ),
+    ] {
+        let mut rig = Rig::to(canary.port()).with_grant("network", json!("lab"));
+        let lab = json!({"name": "lab", "blocks": ["127.9.0.0/16", "100.64.0.0/10"]});
+        rig.config.networks.replace(Named::from([lab_of(lab)]));
+        rig.resolver = resolver(&ips);
+        let error = rig.send(rig.post("{}")).await.expect_err("denied");
+        assert_eq!(
+            error,
+            DoorError::AddressDenied(format!("api.carrier.example stands for {why}"))
+        );
+        canary.assert_untouched(&why);
+
+        // A network that was removed under a grant, or never was, opens nothing.
+        rig.config.networks.replace(Named::new());
+        let error = rig.send(rig.post("{}")).await.expect_err("denied");
+        assert!(matches!(error, DoorError::AddressDenied(_)), "{error}");
+        canary.assert_untouched(&why);
+    }
+    let carrier = Carrier::answering("HTTP/1.1 204 No Content\r\n\r\n").await;
+    let rig = Rig::to(carrier.port);
+    rig.send(rig.post("{}")).await.expect("in the network that it names");
+}
+
+fn lab_of(network: Value) -> (NetworkName, Network) {
+    let network: Network = serde_json::from_value(network).expect("a network");
+    (network.name.clone(), network)
+}
+
+#[tokio::test]
 async fn no_spelling_of_loopback_reaches_it() {
     let canary = Canary::start();
     let port = canary.port();
-    let mut rig = Rig::to(port).with_grant("private_network", json!(false));
+    let mut rig = Rig::to(port).with_grant("network", json!(null));
     // Even a tenant who writes the address into a grant does not get there.
     let mut literal = rig.grants[0].clone();
     literal["name"] = json!("literal");
@@ -120,7 +166,7 @@ async fn loopback_over_ipv6_is_not_reached_either() {
         return;
     }
     let canary = Canary::on(IpAddr::V6(Ipv6Addr::LOCALHOST));
-    let mut rig = Rig::to(canary.port()).with_grant("private_network", json!(false));
+    let mut rig = Rig::to(canary.port()).with_grant("network", json!(null));
     rig.resolver = resolver(&["::1"]);
     rig.send(rig.post("{}")).await.expect_err("denied");
     canary.assert_untouched("::1");

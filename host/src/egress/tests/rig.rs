@@ -25,6 +25,7 @@ use crate::domain::limits::Limits;
 use crate::domain::name::SecretName;
 use crate::domain::secret::Secret;
 use crate::egress::connect::Resolver;
+use crate::egress::networks::loopback;
 use crate::egress::policy::Policy;
 use crate::egress::*;
 
@@ -230,10 +231,13 @@ pub(super) struct Rig {
 }
 
 impl Rig {
-    /// With a grant for everything on this port in clear text, on a private network, and a resolver that says loopback.
+    /// With a grant for everything on this port in clear text, on the network `loopback`, and a resolver that says loopback.
     pub(super) fn to(port: u16) -> Self {
         Self {
-            config: Config::default(),
+            config: Config {
+                networks: loopback(),
+                ..Config::default()
+            },
             resolver: resolver(&["127.0.0.1"]),
             roots: RootCertStore::empty(),
             grants: vec![json!({
@@ -243,7 +247,7 @@ impl Rig {
                 "port": port,
                 "methods": ["GET", "HEAD", "POST"],
                 "paths": ["/**"],
-                "private_network": true,
+                "network": "loopback",
             })],
             limits: Limits::default(),
             secrets: BTreeMap::new(),

@@ -4,7 +4,7 @@ use super::*;
 use crate::storage::{Change, Durability};
 
 #[tokio::test]
-async fn only_a_platform_admin_opens_a_private_network() {
+async fn only_a_platform_admin_names_a_network_in_a_grant() {
     let setup = with_module().await;
     let module = path("acme/sim");
     let by_tenant = Principal::Tenant {
@@ -16,20 +16,27 @@ async fn only_a_platform_admin_opens_a_private_network() {
         let (registry, module, by) = (Arc::clone(&setup.registry), module.clone(), by.clone());
         async move { registry.put_grants(&module, grants, &by).await }
     };
-    let private = grant("lab", true);
+    let private = grant("lab", Some("lab"));
     let error = put(vec![private.clone()], &by_tenant).await.expect_err("refused");
-    assert!(matches!(error, RegistryError::PrivateNetwork { .. }), "{error}");
+    assert!(matches!(error, RegistryError::NetworkNotGranted { .. }), "{error}");
     put(vec![private.clone()], &Principal::PlatformAdmin)
         .await
         .expect("allowed");
-    put(vec![grant("carrier", false), private.clone()], &by_tenant)
+    put(vec![grant("carrier", None), private.clone()], &by_tenant)
         .await
         .expect("kept as it was");
     let changed = Grant {
         host: "other.example".to_owned(),
+        ..private.clone()
+    };
+    let elsewhere = Grant {
+        network: Some(network("loopback")),
         ..private
     };
-    assert!(put(vec![changed], &by_tenant).await.is_err());
+    for changed in [changed, elsewhere] {
+        let error = put(vec![changed], &by_tenant).await.expect_err("refused");
+        assert!(matches!(error, RegistryError::NetworkNotGranted { .. }), "{error}");
+    }
     assert_eq!(setup.registry.grants(&module).expect("grants").len(), 2);
 }
 

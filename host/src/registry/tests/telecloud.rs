@@ -10,17 +10,17 @@ use crate::registry::telecloud::NewTelecloud;
 
 const LOCAL: &str = "http://127.0.0.1:8080/{format}/{Service}/{Action}";
 
-fn new(url: &str, private_network: bool) -> NewTelecloud {
+fn new(url: &str, on: Option<&str>) -> NewTelecloud {
     NewTelecloud {
         url: UrlTemplate::parse(url).expect("a template"),
         api_id_key: "1234".to_owned(),
         api_key: Secret::new("canary-4711".to_owned()),
-        private_network,
+        network: on.map(network),
     }
 }
 
 fn default() -> NewTelecloud {
-    new(UrlTemplate::default().as_str(), false)
+    new(UrlTemplate::default().as_str(), None)
 }
 
 impl Setup {
@@ -47,7 +47,7 @@ async fn access_to_the_api_is_there_for_calls_until_it_is_removed_and_after_a_re
     let none = setup.registry.telecloud(&tenant("acme"));
     assert!(matches!(none, Err(RegistryError::NoTelecloud(_))));
 
-    assert_eq!(setup.put_by_admin(new(LOCAL, true)).await, Written::Created);
+    assert_eq!(setup.put_by_admin(new(LOCAL, Some("loopback"))).await, Written::Created);
     assert_eq!(setup.put_by_admin(default()).await, Written::Replaced);
     let again = start(setup.stores.clone()).await;
     for setup in [&setup, &again] {
@@ -90,12 +90,12 @@ async fn nothing_but_the_calls_own_host_methods_and_key_is_allowed() {
         if let Ok(permit) = permit {
             let grant = permit.grant();
             assert_eq!(Vec::from_iter(&grant.secrets), [&secret_name("telecloud-api-key")]);
-            assert!(!grant.private_network && !grant.read_only);
+            assert!(grant.network.is_none() && !grant.read_only);
         }
     }
     for address in ["https://192.0.2.1", "https://[2001:db8::1]:8443"] {
         setup
-            .put_by_admin(new(&format!("{address}/{{Service}}/{{Action}}"), false))
+            .put_by_admin(new(&format!("{address}/{{Service}}/{{Action}}"), None))
             .await;
         let telecloud = setup.telecloud().expect("set");
         let url = telecloud.access.url.url("Order", "Update").parse().expect("a URL");
@@ -119,24 +119,27 @@ async fn the_key_is_nowhere_in_the_documents_nor_in_debug_output() {
 }
 
 #[tokio::test]
-async fn only_a_platform_admin_leads_calls_to_a_private_network() {
+async fn only_a_platform_admin_leads_calls_into_a_network() {
     let setup = with_module().await;
     let by_tenant = Principal::Tenant {
         tenant: tenant("acme"),
         name: "pipeline".to_owned(),
         scopes: BTreeSet::from([Scope::Access]),
     };
-    let refused = setup.put(new(LOCAL, true), &by_tenant).await.expect_err("refused");
-    assert!(matches!(refused, RegistryError::PrivateNetwork { .. }), "{refused}");
-    setup.put_by_admin(new(LOCAL, true)).await;
-    let kept = setup.put(new(LOCAL, true), &by_tenant).await;
+    let refused = setup
+        .put(new(LOCAL, Some("loopback")), &by_tenant)
+        .await
+        .expect_err("refused");
+    assert!(matches!(refused, RegistryError::NetworkNotGranted { .. }), "{refused}");
+    setup.put_by_admin(new(LOCAL, Some("loopback"))).await;
+    let kept = setup.put(new(LOCAL, Some("loopback")), &by_tenant).await;
     assert_eq!(kept.expect("kept as it was"), Written::Replaced);
-    let elsewhere = new("http://127.0.0.1:9090/{Service}/{Action}", true);
+    let elsewhere = new("http://127.0.0.1:9090/{Service}/{Action}", Some("loopback"));
     let refused = setup.put(elsewhere, &by_tenant).await.expect_err("refused");
-    assert!(matches!(refused, RegistryError::PrivateNetwork { .. }), "{refused}");
+    assert!(matches!(refused, RegistryError::NetworkNotGranted { .. }), "{refused}");
 
     setup.put(default(), &by_tenant).await.expect("public");
-    let refused = setup.put(new(LOCAL, true), &by_tenant).await;
+    let refused = setup.put(new(LOCAL, Some("loopback")), &by_tenant).await;
     assert!(refused.is_err(), "what was given up is not kept");
 }
 
@@ -151,23 +154,23 @@ async fn what_cannot_be_reached_safely_leaves_what_there_was() {
     };
     for (bad, expected) in [
         (
-            new("http://api.telecloud.app/{Service}/{Action}", false),
-            "url must begin with https://, unless private_network is set",
+            new("http://api.telecloud.app/{Service}/{Action}", None),
+            "url must begin with https://, unless a network is named",
         ),
         (
-            new("https://127.1/{Service}/{Action}", false),
+            new("https://127.1/{Service}/{Action}", None),
             "url leads nowhere: host \"127.1\" is",
         ),
         (
-            new("https://x.example:0/{Service}/{Action}", false),
+            new("https://x.example:0/{Service}/{Action}", None),
             "url leads nowhere: port \"0\" is",
         ),
         (
-            new("https://x.example/../{Service}/{Action}", false),
+            new("https://x.example/../{Service}/{Action}", None),
             "url leads nowhere: the path has",
         ),
         (
-            new("https://x y/{Service}/{Action}".replace(' ', "%20").as_str(), false),
+            new("https://x y/{Service}/{Action}".replace(' ', "%20").as_str(), None),
             "url makes no URL",
         ),
         (with("", "x"), "api_id_key must be 1 to 256 characters"),

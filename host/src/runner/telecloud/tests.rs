@@ -10,11 +10,12 @@ use ulid::Ulid;
 use super::*;
 use crate::domain::call::CallId;
 use crate::domain::event::Vars;
-use crate::domain::name::{ModuleName, TenantName};
+use crate::domain::name::{ModuleName, NetworkName, TenantName};
 use crate::domain::secret::{MASK, Secret};
 use crate::domain::telecloud::{TelecloudAccess, UrlTemplate};
 use crate::domain::update::Update;
 use crate::egress;
+use crate::egress::networks::loopback;
 use crate::journal::{Journal, NewCall};
 use crate::storage::Durability;
 use crate::storage::memory::Memory;
@@ -66,13 +67,21 @@ fn answer(status: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
-fn telecloud(port: u16, private_network: bool) -> Telecloud {
-    let scheme = if private_network { "http" } else { "https" };
+/// The door's own settings, and a network `loopback`.
+fn on_loopback() -> egress::Config {
+    egress::Config {
+        networks: loopback(),
+        ..egress::Config::default()
+    }
+}
+
+fn telecloud(port: u16, on_loopback: bool) -> Telecloud {
+    let scheme = if on_loopback { "http" } else { "https" };
     let url = format!("{scheme}://127.0.0.1:{port}/{{format}}/{{Service}}/{{Action}}");
     let access = TelecloudAccess {
         url: UrlTemplate::parse(&url).expect("a template"),
         api_id_key: "1234".to_owned(),
-        private_network,
+        network: on_loopback.then(|| NetworkName::parse("loopback").expect("a name")),
         set: Timestamp::now(),
     };
     let key = Secret::new(KEY.to_owned());
@@ -106,7 +115,7 @@ fn log(telecloud: &Telecloud) -> CallLog {
 }
 
 async fn told(telecloud: &Telecloud, call: &Call) -> Result<Accepted, NotTold> {
-    let door = Door::new(egress::Config::default());
+    let door = Door::new(on_loopback());
     tell(&door, telecloud, &log(telecloud), call).await
 }
 
@@ -115,7 +124,7 @@ async fn telecloud_gets_the_key_and_the_record_does_not() {
     let body = format!("<telecloud trans_id=\"9\"><order>2025550143 {KEY}</order></telecloud>");
     let server = Server::start(answer("200 OK", &body)).await;
     let telecloud = server.telecloud();
-    let (door, log) = (Door::new(egress::Config::default()), log(&telecloud));
+    let (door, log) = (Door::new(on_loopback()), log(&telecloud));
     let call = update(&[(3, "2025550143"), (6, "old-pin-97531")]);
     let accepted = tell(&door, &telecloud, &log, &call).await.expect("accepted");
     assert_eq!(accepted.trans_id.as_deref(), Some("9"));
@@ -212,7 +221,7 @@ async fn what_was_not_sent_is_known_not_to_be() {
     not_sent(
         &telecloud(port, false),
         &update(&[]),
-        "private_network, which a platform admin can set",
+        "names a network that holds it, which takes a platform admin",
     )
     .await;
     for text in [

@@ -174,7 +174,7 @@ async fn deploy(gateway: &Gateway, carrier: &str) -> Result<()> {
         .context("a port")?;
     let grant = json!({
         "name": "carrier", "scheme": "http", "host": "127.0.0.1", "port": port, "methods": ["POST"], "paths": ["/**"],
-        "private_network": true,
+        "network": "loopback",
     });
     let deployment = Deployment {
         config: json!({ "mode": "fetch", "method": "POST", "url": carrier }),

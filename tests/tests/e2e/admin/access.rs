@@ -53,9 +53,9 @@ async fn a_token_does_what_its_scopes_say_and_nothing_else() -> Result<()> {
         .await?;
     problem(&answer, 403, "forbidden");
     let mut private = grant;
-    private["private_network"] = json!(true);
+    private["network"] = json!("loopback");
     let answer = own.send(put, &grants, Some(&json!([private]))).await?;
-    assert!(problem(&answer, 403, "forbidden").contains("private_network"));
+    assert!(problem(&answer, 403, "forbidden").contains("network can only be set by a platform admin"));
 
     // Once it is revoked it is nobody's.
     let id = made["token"]["id"].as_str().context("an id")?;

@@ -18,7 +18,7 @@ use patchbay::egress::policy::Policy;
 use patchbay::egress::{self, Door, Ended, ExchangeNumber, Passage, RecordFailed, Recorder, Spent, Started};
 use patchbay::sandbox::{Ask, Fault, Invocation, LogLevel, LogSink, Prepared, Sandbox};
 use patchbay::vault::Vault;
-use patchbay_tests::gateway::guest;
+use patchbay_tests::gateway::{guest, loopback};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -134,7 +134,10 @@ impl Rig {
         };
         let invocation = Invocation {
             config: Arc::new(self.config.clone()),
-            door: Arc::new(Door::new(egress::Config::default())),
+            door: Arc::new(Door::new(egress::Config {
+                networks: Arc::new(egress::Networks::from_iter([loopback()])),
+                ..egress::Config::default()
+            })),
             passage: Arc::new(passage),
             time: self.time,
             stop: self.stop.clone(),
