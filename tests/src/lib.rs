@@ -10,3 +10,4 @@ mod peer;
 pub mod power;
 pub mod scenarios;
 pub mod telecloud;
+pub mod torture;
