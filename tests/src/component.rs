@@ -18,11 +18,19 @@ pub const HANDLE: &str = "patchbay:module/handler@0.1.0#handle";
 /// # Errors
 /// When the text is not well-formed, an interface is not in the wit folder, or the two do not fit.
 pub fn component(imports: &[&str], core: &str) -> Result<Bytes> {
+    let imports: Vec<_> = imports.iter().map(|name| format!("import {name};")).collect();
+    component_of_world(&imports.join("\n"), core)
+}
+
+/// The same with any items in its world, besides the handler.
+///
+/// # Errors
+/// As for [`component`].
+pub fn component_of_world(items: &str, core: &str) -> Result<Bytes> {
     let mut resolve = Resolve::default();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
     resolve.push_dir(&folder).context("the wit folder")?;
-    let imports: String = imports.iter().map(|name| format!("import {name};\n")).collect();
-    let world = format!("package test:hostile;\nworld hostile {{\n{imports}export patchbay:module/handler@0.1.0;\n}}");
+    let world = format!("package test:hostile;\nworld hostile {{\n{items}\nexport patchbay:module/handler@0.1.0;\n}}");
     let package = resolve.push_source("hostile.wit", &world)?;
     let world = resolve.select_world(&[package], Some("hostile"))?;
     let mut core = wat::parse_str(core)?;

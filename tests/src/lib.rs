@@ -6,6 +6,7 @@ pub mod carrier;
 pub mod component;
 pub mod crash;
 pub mod gateway;
+pub mod hostile;
 mod peer;
 pub mod power;
 pub mod scenarios;

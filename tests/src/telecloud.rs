@@ -5,6 +5,7 @@ mod encoding;
 mod scenario;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::Context;
 use futures_util::future::try_join_all;
@@ -44,7 +45,13 @@ pub struct Posted {
 pub fn client() -> anyhow::Result<Client> {
     // The client wants to know how to do TLS even if it never does. Whoever said so first is as good.
     let _ = ring::default_provider().install_default();
-    Ok(Client::builder().no_proxy().redirect(Policy::none()).build()?)
+    // The gateway closes what was idle for five seconds: what is about to be closed must not be used again.
+    let idle = Duration::from_secs(2);
+    Ok(Client::builder()
+        .no_proxy()
+        .redirect(Policy::none())
+        .pool_idle_timeout(idle)
+        .build()?)
 }
 
 /// Posts an order.

@@ -16,8 +16,8 @@ pub struct Limits {
     pub cpu_ms: u64,
     /// Bytes over all of the instance's memories and tables together. A Python module needs 20 MiB.
     pub memory_bytes: u64,
-    /// Resources that are held open at once: streams, requests, pollables, and those that the component makes itself. A
-    /// module with ten requests under way holds fewer than a hundred.
+    /// Resources that are held open at once: streams, requests, pollables, and those that the component makes itself. Some
+    /// come in twos, such as a timer and waiting for it. A module with ten requests under way holds fewer than a hundred.
     pub handles: u64,
     /// Bytes that are handed to the gateway in one go: the texts and lists of one call of its functions, or of the answer. The
     /// gateway holds them in its own memory, besides the module's. Items of lists count as they are held here, which is

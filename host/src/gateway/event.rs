@@ -14,6 +14,7 @@ use super::{Gateway, RECORD};
 use crate::domain::answer::Reply;
 use crate::domain::call::{CallId, Exchange, Outcome};
 use crate::domain::event::{ActionKind, Event};
+use crate::domain::limits::LimitName;
 use crate::jobs::verdict::{NOT_RECORDED, STOPPED, Verdict, open_reply, verdict};
 use crate::jobs::{Claim, Ending, JobError, Posted, Running};
 use crate::journal::CallLog;
@@ -139,11 +140,12 @@ impl Gateway {
         let settings = &serving.settings;
         let action = event.action.kind();
         let ask = Handle { event, call: log.id() };
-        let Ran { result, usage } = self.runner.run(settings, prepared, log, ask, time).await;
+        let Ran { result, mut usage } = self.runner.run(settings, prepared, log, ask, time).await;
         let result = match result {
             Ok(word) => Ok(word.map_err(|failure| hidden(failure, &settings.secrets))),
             // It is stopped at its deadline only, and whoever reads this wants to know which one that was.
             Err(Fault::Deadline(Over::Stopped)) => {
+                usage.hit.insert(LimitName::DeadlineMs);
                 let deadline = u128::from(settings.limits.deadline_ms);
                 Err(Fault::Deadline(Over::Deadline(deadline)))
             }

@@ -47,6 +47,7 @@ pub(super) fn engine(concurrent_calls: u32) -> wasmtime::Result<Engine> {
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
         .max_memories_per_component(MEMORIES_PER_COMPONENT)
         .max_tables_per_component(TABLES_PER_COMPONENT)
+        .max_tables_per_module(TABLES_PER_COMPONENT)
         .max_memory_size(usize::try_from(CEILING.memory_bytes)?)
         .table_elements(TABLE_ELEMENTS)
         // Asks the kernel which pages a call has touched and resets only those. Together with the kept parts below, a

@@ -237,7 +237,7 @@ async fn a_fault_says_which_time_was_over() -> Result<()> {
         let fault = rig.ask(check()).await.expect_err("it does not end by itself");
         assert_eq!(
             fault.to_string(),
-            "was not finished within its deadline of 100 ms",
+            "was not finished within its deadline of 100 ms, which `patchbay module limits --deadline-ms` sets",
             "{mode}"
         );
 

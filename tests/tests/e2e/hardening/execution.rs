@@ -1,1 +1,5 @@
-//! B. What a component may do while it runs.
+//! B. What a component may try while it runs.
+
+mod corpus;
+mod limits;
+mod remains;

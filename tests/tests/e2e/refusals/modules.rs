@@ -1,5 +1,6 @@
 //! Modules that cannot run, or fail as they do.
 
+use patchbay::domain::call::Usage;
 use patchbay_tests::gateway::Deployment;
 use serde_json::{Value, json};
 
@@ -7,15 +8,30 @@ use crate::e2e::stage::{MODULE, Stage, TENANT, assert_failed, assert_succeeded, 
 
 const FAILED: &str = "Module Error: the module failed, nothing was changed. Ask the integrator to look at the call.";
 
-/// The hostile module fails in this mode under these limits; gives the record of the call.
-async fn failed_call(config: Value, limits: Value) -> Value {
+/// The hostile module fails in this mode; gives the record of the call.
+async fn failed_call(config: Value) -> Value {
+    call_told(FAILED, config, json!({})).await
+}
+
+/// The hostile module runs into a limit, which TeleCloud is told; gives the record of the call.
+async fn limited_call(limit: &str, config: Value, most: u64) -> Value {
+    let told = format!(
+        "Module Error: the module ran into its limit {limit}, nothing was changed. Ask the integrator to look at the call."
+    );
+    let call = call_told(&told, config, json!({ limit: most })).await;
+    assert_eq!(call["usage"]["hit"], json!([limit]));
+    assert_eq!(call["usage"]["limits"][limit], most);
+    call
+}
+
+async fn call_told(told: &str, config: Value, limits: Value) -> Value {
     let stage = Stage::with_hostile(config, limits).await;
-    assert_failed(&stage.activate().await, FAILED);
+    assert_failed(&stage.activate().await, told);
     let call = stage.call().await;
     assert_eq!(stage.calls().await.len(), 1);
     assert_eq!(call["version"], 1);
     assert_eq!(call["event"]["service"], "Order/Create");
-    assert_eq!(call["reply"], json!({ "success": "N", "error": FAILED }));
+    assert_eq!(call["reply"], json!({ "success": "N", "error": told }));
     assert_eq!(call["exchanges"], json!([]));
     assert!(call["usage"]["memory_bytes"].as_u64() > Some(0), "{call:#}");
     stage.assert_carrier_untouched();
@@ -26,10 +42,7 @@ async fn failed_call(config: Value, limits: Value) -> Value {
 async fn assert_never_ran(stage: &Stage, detail: &str) {
     let call = stage.call().await;
     assert_eq!(detail_of(&call, "refused"), detail);
-    assert_eq!(
-        call["usage"],
-        json!({ "memory_bytes": 0, "log_bytes": 0, "log_lines_dropped": 0, "requests": 0 })
-    );
+    assert_eq!(call["usage"], json!(Usage::default()));
     stage.assert_carrier_untouched();
 }
 
@@ -75,7 +88,7 @@ async fn a_module_without_an_active_version_refuses() {
 
 #[tokio::test]
 async fn a_module_that_panics_tells_its_author_where_and_why() {
-    let call = failed_call(json!({ "mode": "trap" }), json!({})).await;
+    let call = failed_call(json!({ "mode": "trap" })).await;
     let detail = detail_of(&call, "faulted");
     assert_eq!(
         detail,
@@ -93,17 +106,24 @@ async fn a_module_that_panics_tells_its_author_where_and_why() {
 
 #[tokio::test]
 async fn a_module_that_computes_for_ever_is_stopped() {
-    let call = failed_call(json!({ "mode": "spin" }), json!({ "cpu_ms": 50 })).await;
+    let call = limited_call("cpu_ms", json!({ "mode": "spin" }), 50).await;
     let detail = detail_of(&call, "faulted");
-    assert_eq!(detail, "the module computed for longer than its limit of 50 ms");
+    assert_eq!(
+        detail,
+        "the module ran into its limit cpu_ms of 50 ms of computing, which `patchbay module limits --cpu-ms` sets: \
+         computing time used up"
+    );
 }
 
 #[tokio::test]
 async fn a_module_that_takes_memory_for_ever_is_stopped() {
     const MOST: u64 = 8 << 20;
-    let call = failed_call(json!({ "mode": "grow" }), json!({ "memory_bytes": MOST })).await;
+    let call = limited_call("memory_bytes", json!({ "mode": "grow" }), MOST).await;
     let detail = detail_of(&call, "faulted");
-    let expected = format!("the module wanted more memory than its limit of {MOST} bytes, and failed: ");
+    let expected = format!(
+        "the module ran into its limit memory_bytes of {MOST} bytes of memory, which `patchbay module limits \
+         --memory-bytes` sets: "
+    );
     assert!(detail.starts_with(&expected), "{detail}");
     let used = call["usage"]["memory_bytes"].as_u64().expect("a number");
     assert!((MOST / 2..=MOST).contains(&used), "it had {used} bytes of {MOST}");
@@ -111,17 +131,20 @@ async fn a_module_that_takes_memory_for_ever_is_stopped() {
 
 #[tokio::test]
 async fn a_module_that_sleeps_past_its_deadline_is_stopped() {
-    let call = failed_call(json!({ "mode": "sleep" }), json!({ "deadline_ms": 200 })).await;
+    let call = limited_call("deadline_ms", json!({ "mode": "sleep" }), 200).await;
     let detail = detail_of(&call, "faulted");
     // Nothing was on its way anywhere, so there is nothing to be gained by going on.
-    assert_eq!(detail, "the module was not finished within its deadline of 200 ms");
+    assert_eq!(
+        detail,
+        "the module was not finished within its deadline of 200 ms, which `patchbay module limits --deadline-ms` sets"
+    );
     let micros = call["micros"].as_u64().expect("a number");
     assert!(micros >= 200_000, "{micros} us are sooner than the deadline");
 }
 
 #[tokio::test]
 async fn an_answer_with_a_var_that_there_is_not_is_none() {
-    let call = failed_call(json!({ "mode": "claim", "claim": "var-21" }), json!({})).await;
+    let call = failed_call(json!({ "mode": "claim", "claim": "var-21" })).await;
     assert_eq!(
         detail_of(&call, "faulted"),
         "the module gave an answer that is none: VAR21 is not one of VAR1 to VAR20"

@@ -19,10 +19,7 @@ async fn assert_refused(stage: &Stage, detail: &str) {
     assert_eq!(detail_of(&call, "refused"), detail);
     assert_eq!(call["exchanges"], json!([]));
     assert_eq!(call["log"], json!([]));
-    assert_eq!(
-        call["usage"],
-        json!({ "memory_bytes": 0, "log_bytes": 0, "log_lines_dropped": 0, "requests": 0 })
-    );
+    assert_eq!(call["usage"], json!(patchbay::domain::call::Usage::default()));
     stage.assert_carrier_untouched();
 }
 

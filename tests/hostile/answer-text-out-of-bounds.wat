@@ -1,0 +1,7 @@
+;; Rejects with a text behind its memory.
+;; expect: trap out of bounds
+(func $handle (param $event i32) (result i32)
+    (i32.store (i32.const 1024) (i32.const 1))
+    (i32.store (i32.const 1032) (i32.const 262143))
+    (i32.store (i32.const 1036) (i32.const 2))
+    (call $done (local.get $event)))

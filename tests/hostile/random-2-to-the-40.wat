@@ -1,0 +1,6 @@
+;; Asks for 2^40 random bytes.
+;; expect: trap exceeds limit
+(import "wasi:random/random@0.2.12" "get-random-bytes" (func $random (param i64 i32)))
+(func $handle (param $event i32) (result i32)
+    (call $random (i64.const 0x10000000000) (i32.const 2048))
+    unreachable)

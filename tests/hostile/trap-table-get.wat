@@ -1,0 +1,6 @@
+;; Reads a place that its table does not have.
+;; expect: trap undefined element
+(table 1 funcref)
+(func $handle (param $event i32) (result i32)
+    (drop (table.get 0 (i32.const 7)))
+    unreachable)

@@ -1,0 +1,8 @@
+;; Waits for an hour.
+;; limits: deadline_ms=150
+;; expect: limit deadline_ms
+(import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $timer (param i64) (result i32)))
+(import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
+(func $handle (param $event i32) (result i32)
+    (call $block (call $timer (i64.const 3600000000000)))
+    unreachable)

@@ -1,0 +1,9 @@
+;; Waits for an hour in its start function.
+;; limits: deadline_ms=150
+;; expect: limit deadline_ms
+(import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $timer (param i64) (result i32)))
+(import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
+(func $begin (call $block (call $timer (i64.const 3600000000000))))
+(start $begin)
+(func $handle (param $event i32) (result i32)
+    unreachable)
