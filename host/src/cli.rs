@@ -21,6 +21,7 @@ mod secret;
 mod telecloud;
 mod tenant;
 mod token;
+mod upload;
 mod usage;
 mod version;
 
@@ -142,6 +143,8 @@ pub struct Terminal<'t> {
     pub output: &'t mut dyn Write,
     /// Standard error.
     pub errors: &'t mut dyn Write,
+    /// Whether a person sees standard error while it is written.
+    pub errors_are_seen: bool,
 }
 
 /// What a command works with.
@@ -150,6 +153,8 @@ struct Session<'s> {
     printer: Printer<'s>,
     input: &'s mut dyn Read,
     input_is_typed: bool,
+    errors: &'s mut dyn Write,
+    errors_are_seen: bool,
 }
 
 /// Runs a command on the terminal of this process. `A` is the whole command line, for completion scripts.
@@ -160,6 +165,7 @@ pub fn run<A: CommandFactory>(command: Command) -> ExitCode {
         input: &mut io::stdin().lock(),
         output: &mut io::stdout().lock(),
         errors: &mut io::stderr().lock(),
+        errors_are_seen: io::stderr().is_terminal(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime {
@@ -228,6 +234,8 @@ async fn with<C: Subcommand>(
         printer: Printer::new(&mut *terminal.output, json),
         input: &mut *terminal.input,
         input_is_typed: terminal.input_is_typed,
+        errors: &mut *terminal.errors,
+        errors_are_seen: terminal.errors_are_seen,
     };
     run(group.command, &mut session).await?;
     terminal.output.flush().map_err(Failure::from)

@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use serde::Deserialize;
 
 use crate::domain::secret::Secret;
+use crate::sandbox::{CompileLimits, Compiler};
 use crate::telecloud::decode::DecodeLimits;
 use crate::{gateway, public, sandbox, server};
 
@@ -69,6 +70,12 @@ pub struct Settings {
     /// Largest component that may be uploaded, in bytes [default: 67108864]
     #[arg(long, env = "PATCHBAY_UPLOAD_BYTES", value_name = "BYTES")]
     pub upload_bytes: Option<usize>,
+    /// Seconds of computing that compiling one component may take [default: 60]
+    #[arg(long, env = "PATCHBAY_COMPILE_CPU_SECONDS", value_name = "SECONDS")]
+    pub compile_cpu_seconds: Option<u64>,
+    /// Memory that compiling one component may take, in bytes of address space [default: 2147483648]
+    #[arg(long, env = "PATCHBAY_COMPILE_MEMORY_BYTES", value_name = "BYTES")]
+    pub compile_memory_bytes: Option<u64>,
     /// Seconds that calls under way may take after SIGTERM [default: 25]
     #[arg(long, env = "PATCHBAY_DRAIN_SECONDS", value_name = "SECONDS")]
     pub drain_seconds: Option<u64>,
@@ -79,6 +86,12 @@ const OTHER_VARIABLES: [&str; 3] = ["PATCHBAY_ADMIN_TOKEN", "PATCHBAY_URL", "PAT
 
 /// Components that honest toolchains make are up to 25 MB.
 const UPLOAD_BYTES: usize = 64 << 20;
+
+/// JavaScript and Python components take some 14 s and 350 MB; two are compiled at once.
+const COMPILE: CompileLimits = CompileLimits {
+    cpu_seconds: 60,
+    memory_bytes: 2 << 30,
+};
 
 /// A pool slot reserves address space and takes memory once it was used; 64 calls at once are some 1,000 a second where a
 /// carrier answers in 60 ms.
@@ -188,6 +201,8 @@ impl Settings {
             nesting_max: self.nesting_max.or(other.nesting_max),
             fields_max: self.fields_max.or(other.fields_max),
             upload_bytes: self.upload_bytes.or(other.upload_bytes),
+            compile_cpu_seconds: self.compile_cpu_seconds.or(other.compile_cpu_seconds),
+            compile_memory_bytes: self.compile_memory_bytes.or(other.compile_memory_bytes),
             drain_seconds: self.drain_seconds.or(other.drain_seconds),
         }
     }
@@ -232,6 +247,21 @@ impl Settings {
                 why: error.to_string(),
             });
         }
+        let compile = CompileLimits {
+            cpu_seconds: within(
+                "compile_cpu_seconds",
+                self.compile_cpu_seconds.unwrap_or(COMPILE.cpu_seconds),
+                1,
+                3600,
+            )?,
+            // The program itself takes some 150 MiB of address space.
+            memory_bytes: within(
+                "compile_memory_bytes",
+                self.compile_memory_bytes.unwrap_or(COMPILE.memory_bytes),
+                256 << 20,
+                64 << 30,
+            )?,
+        };
         let sandbox = sandbox::Config {
             concurrent_calls: within(
                 "concurrent_calls",
@@ -240,6 +270,7 @@ impl Settings {
                 1000,
             )?,
             artifacts: data_dir.join("compiled"),
+            compiler: Compiler::this_program(compile),
         };
         let standard = server::Limits::default();
         let server = server::Limits {

@@ -8,6 +8,7 @@ use clap::Parser;
 use patchbay::app::App;
 use patchbay::cli;
 use patchbay::config::{Config, LogFormat, Settings};
+use patchbay::sandbox::CompileLimits;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -23,17 +24,21 @@ struct Arguments {
 enum Command {
     /// Run the gateway
     Serve(Settings),
+    /// Compile a component; the gateway starts this for each
+    #[command(hide = true)]
+    Compile(CompileLimits),
     #[command(flatten)]
     Client(cli::Command),
 }
 
-/// For threads that cannot be interrupted: a compilation takes up to some 15 s, a look-up as long as the resolver likes.
-/// Nobody waits for their results any more, so neither does the end of the process.
+/// For threads that cannot be interrupted: a compilation takes up to some minutes, a look-up as long as the resolver likes.
+/// Nobody waits for their results any more, so neither does the end of the process. Compilers end with it.
 const LAST_THREADS: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(settings) => serve(settings),
+        Command::Compile(limits) => patchbay::sandbox::compile(&limits),
         Command::Client(command) => cli::run::<Arguments>(command),
     }
 }

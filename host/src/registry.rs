@@ -10,6 +10,7 @@ mod batches;
 mod callback;
 pub mod engine;
 pub mod error;
+pub mod line;
 mod load;
 pub mod modules;
 pub mod networks;
@@ -32,11 +33,13 @@ use crate::egress::Networks;
 use crate::storage::Stores;
 use crate::vault::Vault;
 
-pub use self::engine::{Engine, EngineError, Inspection, Permit};
+pub use self::engine::{Engine, EngineError, Inspection};
 pub use self::error::RegistryError;
+pub use self::line::{Permit, Turn};
 pub use self::table::{Keys, Serving, ServingVersion, Settings, Table};
 pub use self::telecloud::Telecloud;
 
+use self::line::Line;
 use self::state::{ModuleState, TenantState};
 use self::table::Live;
 
@@ -64,6 +67,7 @@ pub struct Registry {
     /// Whose turn it is to change a tenant. Grows by the tenants that an admin ever made, and is never cut: a turn that
     /// was forgotten while someone waits for it would let two in.
     turns: Mutex<HashMap<TenantName, Arc<tokio::sync::Mutex<()>>>>,
+    line: Arc<Line>,
 }
 
 /// The right to change a tenant, and the state to be changed. Nobody else changes this tenant meanwhile.

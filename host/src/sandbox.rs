@@ -11,6 +11,8 @@ mod artifact;
 mod ask;
 mod bindings;
 mod capability;
+mod compile;
+mod compiler;
 mod cpu;
 mod engine;
 mod exports;
@@ -23,7 +25,7 @@ mod refusal;
 mod state;
 mod words;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -33,12 +35,14 @@ use wasmtime::component::{InstancePre, Linker};
 
 use crate::domain::module::Digest;
 use crate::vault::Vault;
-use artifact::Artifacts;
+use artifact::{Artifacts, Compiled};
 use engine::EpochTicker;
 use exports::Exports;
 use state::CallState;
 
 pub use ask::{Ask, Check, Find, Handle, ListSubscribers, ReadUsage, Receive};
+pub use compile::{CompileLimits, compile};
+pub use compiler::Compiler;
 pub use exports::Export;
 pub use inspect::{Inspection, UploadRefused};
 pub use invocation::{Fault, Invocation, Over, Ran};
@@ -51,21 +55,23 @@ pub struct Config {
     pub concurrent_calls: u32,
     /// Folder of compiled components. What is there was made here, and is made again if it is lost or changed.
     pub artifacts: PathBuf,
+    /// What makes them.
+    pub compiler: Compiler,
 }
 
-/// Components that are worked on at once: read, checked, compiled. Compiling takes a core and some hundred MiB for as long as
-/// it lasts, and calls need theirs.
-const WORKED_ON_MAX: usize = 2;
+/// Compiled components that are read from disk at once: each is in memory twice for the blink of an eye that it takes.
+const LOADED_AT_ONCE: usize = 2;
 
 /// Compiles components and runs calls of them.
 pub struct Sandbox {
     engine: wasmtime::Engine,
     linker: Linker<CallState>,
     artifacts: Artifacts,
+    compiler: Compiler,
     /// By digest, so that a component that many modules use is compiled and held once.
     prepared: Mutex<HashMap<Digest, Weak<Prepared>>>,
     slots: Arc<Semaphore>,
-    work: Arc<Semaphore>,
+    loads: Semaphore,
     _ticker: EpochTicker,
 }
 
@@ -73,9 +79,16 @@ pub struct Sandbox {
 pub struct Prepared {
     component: InstancePre<CallState>,
     exports: Exports,
+    inspection: Inspection,
 }
 
 impl Prepared {
+    /// What the component needs and offers.
+    #[must_use]
+    pub fn inspection(&self) -> &Inspection {
+        &self.inspection
+    }
+
     /// Whether the component exports this interface besides its handler.
     #[must_use]
     pub fn exports(&self, export: Export) -> bool {
@@ -89,7 +102,7 @@ pub enum PrepareError {
     /// It is not what a module has to be. The sentence is for the integrator.
     #[error(transparent)]
     Refused(#[from] UploadRefused),
-    /// The compiler or the disk failed.
+    /// The compiler, the disk or the machine failed.
     #[error("the component could not be compiled: {0}")]
     Failed(String),
 }
@@ -103,23 +116,18 @@ impl Sandbox {
         let failed = |error: wasmtime::Error| PrepareError::Failed(format!("{error:#}"));
         let engine = engine::engine(config.concurrent_calls).map_err(failed)?;
         let linker = state::linker(&engine).map_err(failed)?;
-        let artifacts = Artifacts::open(config.artifacts.clone(), &engine, vault)
+        let artifacts = Artifacts::open(config.artifacts.clone(), engine.clone(), vault)
             .map_err(|error| PrepareError::Failed(format!("{}: {error}", config.artifacts.display())))?;
         Ok(Self {
             _ticker: EpochTicker::start(&engine),
             engine,
             linker,
             artifacts,
+            compiler: config.compiler.clone(),
             prepared: Mutex::default(),
             slots: Arc::new(Semaphore::new(config.concurrent_calls as usize)),
-            work: Arc::new(Semaphore::new(WORKED_ON_MAX)),
+            loads: Semaphore::new(LOADED_AT_ONCE),
         })
-    }
-
-    /// Permits to work on components. Whoever has one checked or prepared holds one meanwhile.
-    #[must_use]
-    pub fn work(&self) -> Arc<Semaphore> {
-        Arc::clone(&self.work)
     }
 
     /// Reads what a component imports and exports, without compiling it.
@@ -130,34 +138,67 @@ impl Sandbox {
         inspect::inspect(component)
     }
 
-    /// Makes a component ready to run: from memory, from the folder of compiled components, or by compiling it.
+    /// A component that was compiled before, ready to run: from memory, or from the folder of compiled components.
+    pub async fn load(self: &Arc<Self>, digest: &Digest) -> Option<Arc<Prepared>> {
+        if let Some(ready) = self.lookup(digest) {
+            return Some(ready);
+        }
+        let _turn = self.loads.acquire().await.ok()?;
+        let (sandbox, digest) = (Arc::clone(self), *digest);
+        let work = move || {
+            let compiled = sandbox.artifacts.load(digest)?;
+            sandbox.link(digest, &compiled).ok()
+        };
+        tokio::task::spawn_blocking(work).await.ok()?
+    }
+
+    /// Makes a component ready to run: as [`Sandbox::load`] does, or by compiling it in a process of its own.
     ///
-    /// Compiling takes from a tenth of a second (Rust) to some fifteen (JavaScript, Python) and does not block other calls.
+    /// Compiling takes from a tenth of a second (Rust) to some fifteen (JavaScript, Python) and does not block calls.
     ///
     /// # Errors
-    /// [`PrepareError::Refused`] when its imports or exports have other types than the module interface has.
+    /// [`PrepareError::Refused`] when it is no module, takes more than a component may, or its imports or exports have
+    /// other types than the module interface has.
     pub async fn prepare(self: &Arc<Self>, digest: &Digest, component: Bytes) -> Result<Arc<Prepared>, PrepareError> {
-        if let Some(ready) = self.lookup(digest) {
+        if let Some(ready) = self.load(digest).await {
             return Ok(ready);
         }
-        let sandbox = Arc::clone(self);
-        let digest = *digest;
-        let work = tokio::task::spawn_blocking(move || sandbox.prepare_now(digest, &component));
+        let (sandbox, digest) = (Arc::clone(self), *digest);
+        let work = tokio::task::spawn_blocking(move || sandbox.compile_now(digest, &component));
         work.await.map_err(|error| PrepareError::Failed(error.to_string()))?
     }
 
-    fn prepare_now(&self, digest: Digest, component: &[u8]) -> Result<Arc<Prepared>, PrepareError> {
-        let compiled = self.artifacts.load_or_compile(&self.engine, digest, component)?;
+    fn compile_now(&self, digest: Digest, component: &[u8]) -> Result<Arc<Prepared>, PrepareError> {
+        let frame = self.compiler.compile(component, engine::fingerprint(&self.engine))?;
+        let compiled = self.artifacts.accept(&frame)?;
+        let ready = self.link(digest, &compiled)?;
+        // Only now: what cannot serve is not worth its place.
+        self.artifacts.store(digest, &frame);
+        Ok(ready)
+    }
+
+    fn link(&self, digest: Digest, compiled: &Compiled) -> Result<Arc<Prepared>, PrepareError> {
         let component = self
             .linker
-            .instantiate_pre(&compiled)
+            .instantiate_pre(&compiled.component)
             .map_err(|error| UploadRefused::mismatch(&error))?;
         let exports = Exports::find(&component).map_err(|error| UploadRefused::mismatch(&error))?;
-        let ready = Arc::new(Prepared { component, exports });
+        let ready = Arc::new(Prepared {
+            component,
+            exports,
+            inspection: compiled.inspection.clone(),
+        });
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         prepared.retain(|_, held| held.strong_count() > 0);
         prepared.insert(digest, Arc::downgrade(&ready));
         Ok(ready)
+    }
+
+    /// Removes from disk what was compiled of other components than these.
+    pub async fn keep(self: &Arc<Self>, digests: HashSet<Digest>) {
+        let sandbox = Arc::clone(self);
+        // It only reads and removes files, and what it cannot remove it logs.
+        let _ = tokio::task::spawn_blocking(move || sandbox.artifacts.keep(&digests)).await;
     }
 
     fn lookup(&self, digest: &Digest) -> Option<Arc<Prepared>> {
@@ -173,6 +214,3 @@ impl Sandbox {
         invocation::run(&self.engine, &self.slots, prepared, ask, invocation).await
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use patchbay::sandbox::{CompileLimits, Compiler};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -45,6 +46,20 @@ pub fn program() -> anyhow::Result<PathBuf> {
         .map(|folder| folder.join("patchbay"))
         .find(|path| path.is_file());
     found.context("the gateway is not built: run `cargo build --workspace` first")
+}
+
+/// The program's own compiler, for tests that have a sandbox to themselves.
+///
+/// # Errors
+/// When the program is not there, with the command that builds it.
+pub fn compiler() -> anyhow::Result<Compiler> {
+    Ok(Compiler {
+        program: program()?,
+        limits: CompileLimits {
+            cpu_seconds: 60,
+            memory_bytes: 2 << 30,
+        },
+    })
 }
 
 /// A component that `cargo xtask guests` has built.

@@ -17,8 +17,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::Api;
+use super::access::{Deploy, ModuleAccess};
 use super::problem::{Code, Problem};
-use crate::registry::Permit;
+use crate::registry::Turn;
 
 /// For a whole body: a component of 64 MiB over a line of 10 Mbit/s takes 54 s. Without an end, a client that sends nothing
 /// would hold a permit, or a connection, for ever.
@@ -103,22 +104,27 @@ pub(super) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserialize
     deserializer.deserialize_map(Fields(PhantomData))
 }
 
-/// A component's bytes, and the right to have it worked on.
-pub(super) struct Component(pub(super) Bytes, pub(super) Permit);
+/// A component's bytes, from someone who may deploy it, and the turn to have it worked on.
+pub(super) struct Component {
+    pub(super) at: ModuleAccess<Deploy>,
+    pub(super) bytes: Bytes,
+    pub(super) turn: Turn,
+}
 
 impl FromRequest<Api> for Component {
     type Rejection = Problem;
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
-        if !matches!(
-            media_type(request.headers()),
-            "application/wasm" | "application/octet-stream"
-        ) {
+        let (mut parts, body) = request.into_parts();
+        let at = ModuleAccess::<Deploy>::from_request_parts(&mut parts, api).await?;
+        let media_type = media_type(&parts.headers);
+        if !matches!(media_type, "application/wasm" | "application/octet-stream") {
             return Err(Code::UnsupportedMediaType.because("Send the component with Content-Type: application/wasm."));
         }
         // Before the body is read, so that bodies in memory are bounded, too.
-        let permit = api.registry.permit()?;
+        let turn = api.registry.turn_to_upload(&at.path.tenant).await?;
+        let request = Request::from_parts(parts, body);
         match within(READ, Bytes::from_request(request, api)).await? {
-            Ok(bytes) => Ok(Self(bytes, permit)),
+            Ok(bytes) => Ok(Self { at, bytes, turn }),
             Err(rejection) => Err(unread(&rejection)),
         }
     }

@@ -384,7 +384,7 @@ impl From<RegistrationError> for Problem {
 fn engine(error: &EngineError, refused: Code, text: String) -> Problem {
     match error {
         EngineError::Refused(_) => refused.because(text),
-        EngineError::Busy => Code::Busy.because(format!("{text}. Retry in some seconds.")),
+        EngineError::Busy | EngineError::TenantBusy => Code::Busy.because(format!("{text}. Retry in some seconds.")),
         EngineError::Failed(_) => {
             tracing::error!(error = text, "the sandbox failed");
             Code::Internal

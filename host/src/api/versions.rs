@@ -38,8 +38,8 @@ pub(super) async fn list(at: ModuleAccess<Read>, State(api): State<Api>) -> Resu
 
 /// Upload a version
 ///
-/// The body is a WebAssembly component that exports `patchbay:module/handler`. It is checked and kept, and does not serve
-/// before it is activated. A refusal says what was expected and what was found. The same bytes again are the version that
+/// The body is a WebAssembly component that exports `patchbay:module/handler`. It is checked, compiled and kept, and does not
+/// serve before it is activated. It may have to wait for its turn for some time. A refusal says what was expected and what was found. The same bytes again are the version that
 /// they were. Takes the scope `deploy`.
 #[utoipa::path(post, path = "", tag = "versions",
     request_body(content_type = "application/wasm", description = "The component"),
@@ -51,11 +51,10 @@ pub(super) async fn list(at: ModuleAccess<Read>, State(api): State<Api>) -> Resu
         (status = 429, description = "Too many uploads at once; retry", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn upload(
-    at: ModuleAccess<Deploy>,
     State(api): State<Api>,
-    Component(component, permit): Component,
+    Component { at, bytes, turn }: Component,
 ) -> Result<(StatusCode, Json<Version>), Problem> {
-    let (version, written) = api.registry.upload(&at.path, component, permit).await?;
+    let (version, written) = api.registry.upload(&at.path, bytes, turn).await?;
     Ok((status_of(written), Json(version)))
 }
 

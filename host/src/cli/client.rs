@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use reqwest::{Body, Url};
 use serde::Serialize;
@@ -16,8 +16,9 @@ use crate::api::Problem;
 
 /// A gateway that is there accepts at once, even across an ocean.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Compiling a Python or JavaScript component takes up to a minute, and one may have to wait for others'.
-const ANSWER: Duration = Duration::from_secs(300);
+/// Compiling a Python or JavaScript component takes up to a minute, and some more on a busy machine, and one may have to wait
+/// for others'.
+const ANSWER: Duration = Duration::from_secs(420);
 
 /// Speaks to one gateway with one token.
 pub(super) struct Client {
@@ -85,8 +86,8 @@ impl Client {
         self.send(Method::POST, self.url(path), body).await
     }
 
-    pub(super) async fn post_component(&self, path: &[&str], component: Vec<u8>) -> Result<Value, Failure> {
-        let body = Some(("application/wasm", Bytes::from(component).into()));
+    pub(super) async fn post_component(&self, path: &[&str], component: Bytes) -> Result<Value, Failure> {
+        let body = Some(("application/wasm", component.into()));
         self.send(Method::POST, self.url(path), body).await
     }
 
@@ -115,6 +116,11 @@ impl Client {
         }
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
+        let again = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok());
+        let again = again.and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
         let bytes = response.bytes().await.map_err(unreachable)?;
         let not_ours = || {
             let text = format!("{} is no Patchbay admin listener: it answered {status}", self.base);
@@ -122,7 +128,10 @@ impl Client {
         };
         if !status.is_success() {
             let problem: Problem = serde_json::from_slice(&bytes).map_err(|_| not_ours())?;
-            return Err(Failure::Refused(problem));
+            return Err(match again {
+                Some(after) if status == StatusCode::TOO_MANY_REQUESTS => Failure::Busy { problem, after },
+                _ => Failure::Refused(problem),
+            });
         }
         if bytes.is_empty() {
             return Ok(Value::Null);

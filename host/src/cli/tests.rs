@@ -78,6 +78,7 @@ async fn run(words: impl IntoIterator<Item = &str>, input: &str, input_is_typed:
         input_is_typed,
         output: &mut output,
         errors: &mut errors,
+        errors_are_seen: false,
     };
     let code = run_on(arguments.command, Arguments::command(), &mut terminal).await;
     Ran {
@@ -512,4 +513,46 @@ async fn completion_scripts_know_the_commands() {
     for word in ["_patchbay", "tenant", "--token-file"] {
         assert!(ran.output.contains(word), "{word}");
     }
+}
+
+#[tokio::test]
+async fn an_upload_that_comes_too_early_is_made_again() {
+    use axum::http::{StatusCode, header};
+    use axum::response::IntoResponse;
+
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = std::sync::Arc::clone(&asked);
+    let answer = async move |body: bytes::Bytes| {
+        assert_eq!(body, "a component");
+        if counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 2 {
+            let problem = serde_json::json!({
+                "type": "urn:patchbay:problem:busy", "title": "Too much at once", "status": 429, "code": "busy",
+                "detail": "Too many.",
+            });
+            let after = [(header::RETRY_AFTER, "0")];
+            return (StatusCode::TOO_MANY_REQUESTS, after, axum::Json(problem)).into_response();
+        }
+        let version = serde_json::json!({
+            "number": 3, "digest": "0".repeat(64), "bytes": 11, "exports": [], "imports": [],
+            "created": "2026-01-01T00:00:00Z",
+        });
+        (StatusCode::CREATED, axum::Json(version)).into_response()
+    };
+    let routes = axum::Router::new().fallback(answer);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let server = tokio::spawn(async move { axum::serve(listener, routes).await });
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("m.wasm");
+    std::fs::write(&file, "a component").expect("written");
+    let file = file.to_str().expect("text");
+    let words = [
+        "version", "upload", "acme", "sim", file, "--url", &url, "--token", ADMIN,
+    ];
+    let ran = run(words, "", false).await;
+    server.abort();
+    assert_eq!(ran.code, 0, "{}", ran.errors);
+    assert!(ran.output.starts_with("version 3 of acme/sim\n"), "{}", ran.output);
+    assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), 3);
+    assert_eq!(ran.errors, "patchbay: Too many. Trying again in 0 s.\n".repeat(2));
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::client::read;
 use super::failure::Failure;
 use super::printer::{table, time};
+use super::upload::upload;
 use super::{ModuleArgs, Session};
 use crate::api::{Activation, Listing};
 use crate::domain::module::{Digest, Module, Version};
@@ -53,7 +54,7 @@ pub(super) async fn run(command: Command, session: &mut Session<'_>) -> Result<(
             let component =
                 std::fs::read(&file).map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))?;
             let path = module.path(&["versions"]);
-            let uploaded = session.client.post_component(&path, component).await?;
+            let uploaded = upload(session, &path, component.into()).await?;
             let version: Version = read(&uploaded)?;
             let mut line = format!(
                 "version {} of {}/{}\ndigest   {}\nexports  {}\nimports  {}",

@@ -1,11 +1,12 @@
 //! What the registry asks of the sandbox. Nothing here knows what a prepared component is.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::line::Permit;
 use crate::domain::module::Digest;
 use crate::sandbox::{PrepareError, Prepared, Sandbox};
 
@@ -20,31 +21,12 @@ pub enum EngineError {
     /// Too many components are being worked on; later it may go well.
     #[error("too many components are being checked and compiled at the moment")]
     Busy,
+    /// As many of the tenant's own are; later it may go well.
+    #[error("as many components of this tenant as may be are waiting to be checked and compiled")]
+    TenantBusy,
     /// The gateway is at fault, or its machine. A sentence for the operator.
     #[error("{0}")]
     Failed(String),
-}
-
-/// The right to have a component checked and prepared, for as long as it is held. How many there are bounds the memory and
-/// the computing that uploads take, from the first byte that is read on.
-#[derive(Debug)]
-pub struct Permit {
-    _held: OwnedSemaphorePermit,
-}
-
-impl Permit {
-    /// Takes one if there is one left.
-    pub(super) fn try_take(work: Arc<Semaphore>) -> Result<Self, EngineError> {
-        let held = work.try_acquire_owned().map_err(|_| EngineError::Busy)?;
-        Ok(Self { _held: held })
-    }
-
-    /// Waits for one.
-    pub(super) async fn take(work: Arc<Semaphore>) -> Result<Self, EngineError> {
-        let held = work.acquire_owned().await;
-        let held = held.map_err(|error| EngineError::Failed(error.to_string()))?;
-        Ok(Self { _held: held })
-    }
 }
 
 /// Checks components and makes them ready to run.
@@ -53,33 +35,35 @@ pub trait Engine: Send + Sync + 'static {
     /// A component that is ready to run.
     type Prepared: Send + Sync + 'static;
 
-    /// Where [`Permit`]s come from.
-    fn work(&self) -> Arc<Semaphore>;
+    /// Compiles an upload, keeps what was compiled, and refuses what could not serve.
+    async fn check(&self, digest: Digest, component: Bytes, permit: &Permit) -> Result<Inspection, EngineError>;
 
-    /// Reads an upload and refuses what could not serve.
-    async fn check(&self, component: Bytes, permit: &Permit) -> Result<Inspection, EngineError>;
+    /// Loads what was compiled of a component, if that is there.
+    async fn load(&self, digest: Digest) -> Option<Arc<Self::Prepared>>;
 
-    /// Compiles a component that was checked before, or loads what was compiled then.
+    /// Compiles a component that was checked before.
     async fn prepare(
         &self,
         digest: Digest,
         component: Bytes,
         permit: &Permit,
     ) -> Result<Arc<Self::Prepared>, EngineError>;
+
+    /// Forgets what was compiled of other components than these.
+    async fn keep(&self, digests: HashSet<Digest>);
 }
 
 #[async_trait]
 impl Engine for Arc<Sandbox> {
     type Prepared = Prepared;
 
-    fn work(&self) -> Arc<Semaphore> {
-        Sandbox::work(self)
+    async fn check(&self, digest: Digest, component: Bytes, permit: &Permit) -> Result<Inspection, EngineError> {
+        let prepared = Engine::prepare(self, digest, component, permit).await?;
+        Ok(prepared.inspection().clone())
     }
 
-    async fn check(&self, component: Bytes, _: &Permit) -> Result<Inspection, EngineError> {
-        let inspected = tokio::task::spawn_blocking(move || Sandbox::inspect(&component)).await;
-        let inspected = inspected.map_err(|error| EngineError::Failed(error.to_string()))?;
-        inspected.map_err(|refused| EngineError::Refused(refused.to_string()))
+    async fn load(&self, digest: Digest) -> Option<Arc<Prepared>> {
+        Sandbox::load(self, &digest).await
     }
 
     async fn prepare(&self, digest: Digest, component: Bytes, _: &Permit) -> Result<Arc<Prepared>, EngineError> {
@@ -89,5 +73,9 @@ impl Engine for Arc<Sandbox> {
                 PrepareError::Refused(refused) => EngineError::Refused(refused.to_string()),
                 PrepareError::Failed(why) => EngineError::Failed(why),
             })
+    }
+
+    async fn keep(&self, digests: HashSet<Digest>) {
+        Sandbox::keep(self, digests).await;
     }
 }

@@ -1,21 +1,25 @@
 //! A sandbox that judges components by their first bytes, for tests.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::Semaphore;
 
-use super::engine::{Engine, EngineError, Inspection, Permit};
+use super::engine::{Engine, EngineError, Inspection};
+use super::line::Permit;
 use crate::domain::module::Digest;
 
-/// Takes what begins with `good` or `unpreparable`; the latter fails when it is prepared.
-pub(crate) struct FakeEngine(Arc<Semaphore>);
+/// Takes what begins with `good` or `unpreparable`; the latter fails when it is prepared. Keeps nothing that it compiled.
+#[derive(Default)]
+pub(crate) struct FakeEngine {
+    /// What was to be kept the last time.
+    pub(crate) kept: Arc<Mutex<HashSet<Digest>>>,
+}
 
 impl FakeEngine {
-    /// Works on one component at a time.
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(1)))
+        Self::default()
     }
 }
 
@@ -24,11 +28,7 @@ impl Engine for FakeEngine {
     /// The component itself.
     type Prepared = Bytes;
 
-    fn work(&self) -> Arc<Semaphore> {
-        Arc::clone(&self.0)
-    }
-
-    async fn check(&self, component: Bytes, _: &Permit) -> Result<Inspection, EngineError> {
+    async fn check(&self, _: Digest, component: Bytes, _: &Permit) -> Result<Inspection, EngineError> {
         match &component[..] {
             [b'g', b'o', b'o', b'd', ..] | [b'u', b'n', b'p', ..] => Ok(Inspection {
                 exports: vec!["handler".to_owned()],
@@ -41,10 +41,18 @@ impl Engine for FakeEngine {
         }
     }
 
+    async fn load(&self, _: Digest) -> Option<Arc<Bytes>> {
+        None
+    }
+
     async fn prepare(&self, _: Digest, component: Bytes, _: &Permit) -> Result<Arc<Bytes>, EngineError> {
         if component.starts_with(b"unp") {
             return Err(EngineError::Refused("it needs 200 MiB of memory".to_owned()));
         }
         Ok(Arc::new(component))
+    }
+
+    async fn keep(&self, digests: HashSet<Digest>) {
+        *self.kept.lock().expect("no panic") = digests;
     }
 }

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::admin_token::AdminToken;
-use super::engine::{Engine, Permit};
+use super::engine::Engine;
 use super::error::RegistryError;
+use super::line::Line;
 use super::state::{ModuleState, TenantState, known};
 use super::table::{EngineAndTable, Table};
 use super::{Registry, callback, paths};
@@ -67,6 +68,7 @@ impl Registry {
             networks: Arc::default(),
             network_turn: tokio::sync::RwLock::default(),
             turns: Mutex::default(),
+            line: Line::new(),
         };
         registry.read_networks().await?;
         let mut active = Vec::new();
@@ -83,6 +85,7 @@ impl Registry {
                 tracing::error!(module = %path, version, %error, "the active version does not serve");
             }
         }
+        registry.forget_unused().await;
         Ok((registry, table))
     }
 
@@ -171,8 +174,14 @@ impl Registry {
             module: path.clone(),
             wanted: number.to_string(),
         })?;
-        let permit = Permit::take(self.live.work()).await;
-        let install = self.ready(path, version, permit).await?;
+        let install = match self.live.load(path, number, version.digest).await {
+            Some(install) => install,
+            None => {
+                let permit = self.line.permit().await;
+                let permit = permit.map_err(|source| RegistryError::NotPrepared { number, source })?;
+                self.ready(path, version, &permit).await?
+            }
+        };
         install();
         Ok(())
     }

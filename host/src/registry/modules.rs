@@ -109,6 +109,7 @@ impl Registry {
         self.stores.documents.delete(&paths::module_work(path)).await?;
         change.state.modules.remove(&path.module);
         self.commit(change.state);
+        self.forget_unused().await;
         Ok(())
     }
 

@@ -3,14 +3,15 @@
 //! The gateway reads it; only the registry writes it. A call keeps the [`Serving`] that it began with, so a change in the
 //! middle of a call never mixes two states.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-use super::engine::{Engine, EngineError, Inspection, Permit};
+use super::engine::{Engine, EngineError, Inspection};
+use super::line::Permit;
 use super::state::known;
 use super::telecloud::Telecloud;
 use crate::domain::handling::Handling;
@@ -183,11 +184,11 @@ pub(super) type Install = Box<dyn FnOnce() + Send>;
 /// An engine and its table with the type of what is prepared hidden: the registry, and what stands on it, need not know.
 #[async_trait]
 pub(super) trait Live: Send + Sync {
-    /// See [`Engine::work`].
-    fn work(&self) -> Arc<Semaphore>;
-
     /// See [`Engine::check`].
-    async fn check(&self, component: Bytes, permit: &Permit) -> Result<Inspection, EngineError>;
+    async fn check(&self, digest: Digest, component: Bytes, permit: &Permit) -> Result<Inspection, EngineError>;
+
+    /// Loads a version that was compiled before. It serves once what this returns is called.
+    async fn load(&self, path: &ModulePath, number: u32, digest: Digest) -> Option<Install>;
 
     /// Prepares a version. It serves once what this returns is called.
     async fn prepare(
@@ -199,6 +200,9 @@ pub(super) trait Live: Send + Sync {
         permit: &Permit,
     ) -> Result<Install, EngineError>;
 
+    /// See [`Engine::keep`].
+    async fn keep(&self, digests: HashSet<Digest>);
+
     /// See [`Table::replace`].
     fn replace(&self, tenant: &TenantName, modules: Vec<Settings>);
 }
@@ -209,14 +213,27 @@ pub(super) struct EngineAndTable<E: Engine> {
     pub(super) table: Arc<Table<E::Prepared>>,
 }
 
+impl<E: Engine> EngineAndTable<E> {
+    fn install(&self, path: &ModulePath, version: ServingVersion<E::Prepared>) -> Install {
+        let (table, path) = (Arc::clone(&self.table), path.clone());
+        Box::new(move || table.install(&path, version))
+    }
+}
+
 #[async_trait]
 impl<E: Engine> Live for EngineAndTable<E> {
-    fn work(&self) -> Arc<Semaphore> {
-        self.engine.work()
+    async fn check(&self, digest: Digest, component: Bytes, permit: &Permit) -> Result<Inspection, EngineError> {
+        self.engine.check(digest, component, permit).await
     }
 
-    async fn check(&self, component: Bytes, permit: &Permit) -> Result<Inspection, EngineError> {
-        self.engine.check(component, permit).await
+    async fn load(&self, path: &ModulePath, number: u32, digest: Digest) -> Option<Install> {
+        let prepared = self.engine.load(digest).await?;
+        let version = ServingVersion {
+            number,
+            digest,
+            prepared,
+        };
+        Some(self.install(path, version))
     }
 
     async fn prepare(
@@ -228,13 +245,16 @@ impl<E: Engine> Live for EngineAndTable<E> {
         permit: &Permit,
     ) -> Result<Install, EngineError> {
         let prepared = self.engine.prepare(digest, component, permit).await?;
-        let (table, path) = (Arc::clone(&self.table), path.clone());
         let version = ServingVersion {
             number,
             digest,
             prepared,
         };
-        Ok(Box::new(move || table.install(&path, version)))
+        Ok(self.install(path, version))
+    }
+
+    async fn keep(&self, digests: HashSet<Digest>) {
+        self.engine.keep(digests).await;
     }
 
     fn replace(&self, tenant: &TenantName, modules: Vec<Settings>) {

@@ -71,6 +71,7 @@ impl Registry {
             self.live.replace(name, Vec::new());
             tenants.remove(name);
         }
+        self.forget_unused().await;
         self.forget(name).await
     }
 

@@ -115,8 +115,13 @@ impl Setup {
 
     async fn try_upload(&self, component: &'static str) -> Result<(Version, Written), RegistryError> {
         let component = Bytes::from_static(component.as_bytes());
-        let permit = self.registry.permit().expect("nothing else is worked on");
-        self.registry.upload(&path("acme/sim"), component, permit).await
+        let turn = self.turn().await;
+        self.registry.upload(&path("acme/sim"), component, turn).await
+    }
+
+    async fn turn(&self) -> Turn {
+        let turn = self.registry.turn_to_upload(&tenant("acme")).await;
+        turn.expect("nothing else is worked on")
     }
 
     async fn upload(&self, component: &'static str) -> u32 {
@@ -314,8 +319,9 @@ async fn a_version_that_cannot_be_prepared_at_start_does_not_keep_others_from_se
     setup.make("acme/usage").await;
     setup.upload("unpreparable").await;
     let usage = path("acme/usage");
-    let permit = setup.registry.permit().expect("nothing else is worked on");
-    let good = setup.registry.upload(&usage, Bytes::from_static(b"good"), permit);
+    let good = setup
+        .registry
+        .upload(&usage, Bytes::from_static(b"good"), setup.turn().await);
     good.await.expect("taken");
     setup.registry.activate(&usage, Which::Number(1)).await.expect("active");
     // As an earlier gateway, with more memory to give, would have left it.

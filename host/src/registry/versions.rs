@@ -1,18 +1,23 @@
 //! Versions: uploading components, and choosing the one that serves.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::table::Install;
-use super::{EngineError, Permit, Registry, RegistryError, Written, no_more, paths};
+use super::{Permit, Registry, RegistryError, Turn, Written, no_more, paths};
 use crate::domain::module::{Digest, Module, Version};
-use crate::domain::name::ModulePath;
+use crate::domain::name::{ModulePath, TenantName};
 use crate::storage::Expect;
 
 /// Most versions of one module. They are never removed one by one: which version a call ran stays known.
 pub const VERSIONS_MAX: usize = 200;
+
+/// Versions of a module whose machine code is kept: the newest, and the one that serves. Machine code has several times the
+/// size of its component. An older version is compiled again when it is activated.
+pub const COMPILED_VERSIONS: usize = 10;
 
 /// Names a version of a module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,15 +55,15 @@ impl Registry {
         Ok(self.module_state(&path.tenant, &path.module)?.versions)
     }
 
-    /// The right to upload a component, to be had before its bytes are read.
+    /// Waits for the turn to upload a component, to be had before its bytes are read.
     ///
     /// # Errors
-    /// [`EngineError::Busy`] when too many components are being worked on.
-    pub fn permit(&self) -> Result<Permit, RegistryError> {
-        Permit::try_take(self.live.work()).map_err(RegistryError::Upload)
+    /// When too many components are being worked on, of the tenant or in all.
+    pub async fn turn_to_upload(&self, tenant: &TenantName) -> Result<Turn, RegistryError> {
+        self.line.turn(tenant).await.map_err(RegistryError::Upload)
     }
 
-    /// Checks a component and keeps it as the module's next version. It does not serve before it is activated. The same
+    /// Checks and compiles a component and keeps it as the module's next version. It does not serve before it is activated. The same
     /// bytes again are the version that they were.
     ///
     /// # Errors
@@ -67,18 +72,20 @@ impl Registry {
         &self,
         path: &ModulePath,
         component: Bytes,
-        permit: Permit,
+        turn: Turn,
     ) -> Result<(Version, Written), RegistryError> {
         let digest = Digest::of(&component);
         if let Some(version) = there(&self.versions(path)?, digest)? {
             return Ok((version, Written::Replaced));
         }
-        // Checking may take seconds, so it is done before the tenant's turn is taken, and others can go on.
+        // Compiling may take seconds, so it is done before the tenant is changed, and others can go on.
         let bytes = component.len() as u64;
-        let check = self.live.check(component.clone(), &permit).await;
+        let permit = turn.permit().await.map_err(RegistryError::Upload)?;
+        let check = self.live.check(digest, component.clone(), &permit).await;
         let inspection = check.map_err(RegistryError::Upload)?;
-        self.stores.blobs.put(component).await?;
         drop(permit);
+        self.stores.blobs.put(component).await?;
+        drop(turn);
 
         let mut change = self.change(&path.tenant).await?;
         let module = change.state.module_mut(&path.module)?;
@@ -97,6 +104,7 @@ impl Registry {
         self.stores.documents.put(&place, value, Expect::Absent).await?;
         module.versions.push(version.clone());
         self.commit(change.state);
+        self.forget_unused().await;
         Ok((version, Written::Created))
     }
 
@@ -114,9 +122,11 @@ impl Registry {
         let versions = self.versions(path)?;
         let version = versions.iter().find(|version| which.names(version));
         let version = version.ok_or_else(no_such_version)?;
-        // Preparing may take seconds, so it is done before the tenant's turn is taken.
-        let permit = Permit::try_take(self.live.work());
-        let install = self.ready(path, version, permit).await?;
+        // Preparing may take seconds, so it is done before the tenant is changed.
+        let install = match self.live.load(path, version.number, version.digest).await {
+            Some(install) => install,
+            None => self.compile_again(path, version).await?,
+        };
 
         let mut change = self.change(&path.tenant).await?;
         let state = change.state.module_mut(&path.module)?;
@@ -133,25 +143,47 @@ impl Registry {
         Ok(module)
     }
 
+    /// For a version whose machine code was lost, or not kept.
+    async fn compile_again(&self, path: &ModulePath, version: &Version) -> Result<Install, RegistryError> {
+        let not_prepared = |source| RegistryError::NotPrepared {
+            number: version.number,
+            source,
+        };
+        let turn = self.line.turn(&path.tenant).await.map_err(not_prepared)?;
+        let permit = turn.permit().await.map_err(not_prepared)?;
+        self.ready(path, version, &permit).await
+    }
+
     pub(super) async fn ready(
         &self,
         path: &ModulePath,
         version: &Version,
-        permit: Result<Permit, EngineError>,
+        permit: &Permit,
     ) -> Result<Install, RegistryError> {
         let number = version.number;
-        let not_prepared = |source| RegistryError::NotPrepared { number, source };
-        let permit = permit.map_err(not_prepared)?;
         let component = self.stores.blobs.get(&version.digest).await?;
         let component = component.ok_or_else(|| RegistryError::ComponentLost {
             module: path.clone(),
             number,
         })?;
-        let prepared = self
-            .live
-            .prepare(path, number, version.digest, component, &permit)
-            .await;
-        prepared.map_err(not_prepared)
+        let prepared = self.live.prepare(path, number, version.digest, component, permit).await;
+        prepared.map_err(|source| RegistryError::NotPrepared { number, source })
+    }
+
+    /// Frees the disk of machine code that is not likely to run again.
+    pub(super) async fn forget_unused(&self) {
+        let mut used = HashSet::new();
+        for tenant in self.states() {
+            for module in tenant.modules.values() {
+                let newest = module.versions.iter().rev().take(COMPILED_VERSIONS);
+                let active = module
+                    .versions
+                    .iter()
+                    .filter(|version| module.module.active == Some(version.number));
+                used.extend(newest.chain(active).map(|version| version.digest));
+            }
+        }
+        self.live.keep(used).await;
     }
 }
 

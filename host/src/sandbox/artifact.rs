@@ -1,88 +1,100 @@
 //! Compiled components on disk: made once, loaded after a restart, and never trusted further than our own tag on them.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::{Buf, Bytes};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::PrepareError;
-use super::inspect::UploadRefused;
+use super::compile::frame::{Frame, Verdict};
+use super::inspect::{Inspection, UploadRefused};
+use super::{PrepareError, engine};
 use crate::domain::module::Digest;
 use crate::vault::{TAG_BYTES, Vault};
 
-/// A folder of files, each a tag followed by machine code. A file's name says of which component and for which engine; its
-/// tag covers the name, so that no file can stand in for another.
+/// A folder of files, each a tag followed by what the compiler said. A file's name says of which component and for which
+/// engine; its tag covers the name, so that no file can stand in for another.
 pub(super) struct Artifacts {
     folder: PathBuf,
-    /// Tells engines of other versions, settings or processors apart: their code is not ours to run.
-    engine: u64,
+    engine: Engine,
+    fingerprint: u64,
     vault: Arc<Vault>,
 }
 
+/// A component's machine code, in memory.
+pub(super) struct Compiled {
+    pub(super) component: Component,
+    pub(super) inspection: Inspection,
+}
+
 impl Artifacts {
-    pub(super) fn open(folder: PathBuf, engine: &Engine, vault: Arc<Vault>) -> std::io::Result<Self> {
+    pub(super) fn open(folder: PathBuf, engine: Engine, vault: Arc<Vault>) -> std::io::Result<Self> {
         std::fs::create_dir_all(&folder)?;
-        remove_unfinished(&folder)?;
-        let mut hasher = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut hasher);
+        remove(&folder, |name| name.starts_with(UNFINISHED))?;
         Ok(Self {
             folder,
-            engine: hasher.finish(),
+            fingerprint: engine::fingerprint(&engine),
+            engine,
             vault,
         })
     }
 
-    /// Loads the component's code, or makes it where there is none that is whole and ours.
-    pub(super) fn load_or_compile(
-        &self,
-        engine: &Engine,
-        digest: Digest,
-        component: &[u8],
-    ) -> Result<Component, PrepareError> {
-        let name = format!("{digest}-{:016x}", self.engine);
-        let path = self.folder.join(&name);
-        match self.load(engine, &name, &path) {
-            Some(loaded) => Ok(loaded),
-            None => self.compile(engine, &name, &path, component),
-        }
+    /// The component's code, where there is some that is whole and ours.
+    pub(super) fn load(&self, digest: Digest) -> Option<Compiled> {
+        let name = self.name(digest);
+        self.load_file(&name, &self.folder.join(&name))
     }
 
-    fn load(&self, engine: &Engine, name: &str, path: &Path) -> Option<Component> {
-        let file = std::fs::read(path).ok()?;
-        let (tag, code) = file.split_first_chunk::<TAG_BYTES>()?;
-        if !Vault::same(tag, &self.vault.tag(name, code)) {
+    fn load_file(&self, name: &str, path: &Path) -> Option<Compiled> {
+        let mut file = Bytes::from(std::fs::read(path).ok()?);
+        let tag = file.first_chunk::<TAG_BYTES>().copied();
+        file.advance(TAG_BYTES.min(file.len()));
+        if !tag.is_some_and(|tag| Vault::same(&tag, &self.vault.tag(name, &file))) {
             tracing::warn!(path = %path.display(), "a compiled component was changed or damaged; compiling it anew");
             return None;
         }
-        self.deserialize(engine, code)
-            .inspect_err(|error| tracing::warn!(%error, "compiling a component anew"))
+        let frame = Frame::read(file).map_err(|error| error.to_string());
+        frame
+            .and_then(|frame| self.accept(&frame).map_err(|error| error.to_string()))
+            .inspect_err(|error| tracing::warn!(error, "compiling a component anew"))
             .ok()
     }
 
-    fn compile(&self, engine: &Engine, name: &str, path: &Path, component: &[u8]) -> Result<Component, PrepareError> {
-        let code = engine
-            .precompile_component(component)
-            .map_err(|error| UploadRefused::invalid(format!("{error:#}")))?;
-        // Losing the file costs a compilation and no more, so it is not worth failing for, nor a sync.
-        if let Err(error) = self.store(name, path, &code) {
-            tracing::warn!(path = %path.display(), %error, "a compiled component could not be kept");
+    /// Takes what the compiler said: the code, or why there is none.
+    pub(super) fn accept(&self, frame: &Frame) -> Result<Compiled, PrepareError> {
+        match &frame.head.verdict {
+            Verdict::Refused(refused) => Err(refused.clone().into()),
+            Verdict::Compiled { inspection, .. } => Ok(Compiled {
+                // It is for this engine, or it would not have come here. So what is wrong with it is its size.
+                component: self
+                    .deserialize(&frame.code)
+                    .map_err(|error| UploadRefused::too_large(&error))?,
+                inspection: inspection.clone(),
+            }),
         }
-        self.deserialize(engine, &code)
-            .map_err(|error| PrepareError::Failed(format!("{error:#}")))
     }
 
-    fn store(&self, name: &str, path: &Path, code: &[u8]) -> std::io::Result<()> {
+    /// Keeps what the compiler said. Losing it costs a compilation and no more, so it is not worth failing for, nor a sync.
+    pub(super) fn store(&self, digest: Digest, frame: &Frame) {
+        let name = self.name(digest);
+        let path = self.folder.join(&name);
+        if let Err(error) = self.store_file(&name, &path, &frame.whole) {
+            tracing::warn!(path = %path.display(), %error, "a compiled component could not be kept");
+        }
+    }
+
+    fn store_file(&self, name: &str, path: &Path, said: &[u8]) -> std::io::Result<()> {
         // A rename makes the file appear whole or not at all.
         let unfinished = self
             .folder
             .join(format!("{UNFINISHED}{name}-{}", ulid::Ulid::generate()));
         let write = || {
             let mut file = std::fs::File::create_new(&unfinished)?;
-            file.write_all(&self.vault.tag(name, code))?;
-            file.write_all(code)?;
+            file.write_all(&self.vault.tag(name, said))?;
+            file.write_all(said)?;
             std::fs::rename(&unfinished, path)
         };
         write().inspect_err(|_| {
@@ -91,26 +103,41 @@ impl Artifacts {
         })
     }
 
+    /// Removes the files of other components and other engines.
+    pub(super) fn keep(&self, digests: &HashSet<Digest>) {
+        let kept: HashSet<String> = digests.iter().map(|digest| self.name(*digest)).collect();
+        // What is being written has no name yet that anybody could know.
+        let unused = |name: &str| !kept.contains(name) && !name.starts_with(UNFINISHED);
+        if let Err(error) = remove(&self.folder, unused) {
+            tracing::warn!(folder = %self.folder.display(), %error, "compiled components that nothing uses stay");
+        }
+    }
+
+    fn name(&self, digest: Digest) -> String {
+        format!("{digest}-{:016x}", self.fingerprint)
+    }
+
     #[expect(
         unsafe_code,
         reason = "machine code can only be loaded this way; see the safety comment"
     )]
-    fn deserialize(&self, engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    fn deserialize(&self, code: &[u8]) -> wasmtime::Result<Component> {
         // SAFETY: the bytes must be the unaltered output of this engine's compiler. They are: either they have just come out
-        // of it, or they carry a tag made with a key that is kept outside the folder, over the bytes and over a name with
-        // the engine's compatibility hash in it. They are checked and used from memory, where nobody else can change them.
-        unsafe { Component::deserialize(engine, code) }
+        // of it, through a pipe that nobody else has, or they carry a tag made with a key that is kept outside the folder,
+        // over the bytes and over a name with the engine's fingerprint in it. They are checked and used from memory, where
+        // nobody else can change them.
+        unsafe { Component::deserialize(&self.engine, code) }
     }
 }
 
 /// How the name of a file begins that is still being written.
 const UNFINISHED: char = '.';
 
-/// Removes what a crash has left unfinished.
-fn remove_unfinished(folder: &Path) -> std::io::Result<()> {
+/// Removes files by their names.
+fn remove(folder: &Path, unused: impl Fn(&str) -> bool) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+        if entry.file_name().to_str().is_none_or(&unused) {
             std::fs::remove_file(entry.path())?;
         }
     }
@@ -118,79 +145,4 @@ fn remove_unfinished(folder: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
-
-    fn only_file(folder: &Path) -> PathBuf {
-        let mut files = std::fs::read_dir(folder)
-            .expect("listed")
-            .map(|entry| entry.expect("entry").path());
-        let file = files.next().expect("one file");
-        assert_eq!(files.next(), None, "no more than one");
-        file
-    }
-
-    #[test]
-    fn a_component_is_compiled_once_and_a_changed_file_is_never_run() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let engine = super::super::engine::engine(1).expect("an engine");
-        let vault = Arc::new(Vault::new(&[7; 32]));
-        let artifacts = Artifacts::open(folder.path().to_owned(), &engine, vault).expect("opened");
-        let digest = Digest::of(EMPTY);
-        artifacts.load_or_compile(&engine, digest, EMPTY).expect("compiled");
-        let file = only_file(folder.path());
-        let name = file.file_name().expect("a name").to_str().expect("text").to_owned();
-        assert!(artifacts.load(&engine, &name, &file).is_some(), "loaded from disk");
-
-        let whole = std::fs::read(&file).expect("read");
-        for flipped in [0, TAG_BYTES, whole.len() - 1] {
-            let mut changed = whole.clone();
-            changed[flipped] ^= 1;
-            std::fs::write(&file, changed).expect("written");
-            assert!(
-                artifacts.load(&engine, &name, &file).is_none(),
-                "byte {flipped} was flipped"
-            );
-        }
-        std::fs::write(&file, &whole[..10]).expect("written");
-        assert!(artifacts.load(&engine, &name, &file).is_none(), "cut short");
-        artifacts
-            .load_or_compile(&engine, digest, EMPTY)
-            .expect("compiled anew");
-        assert_eq!(std::fs::read(&file).expect("read").len(), whole.len());
-
-        let other = folder.path().join("other");
-        std::fs::rename(&file, &other).expect("renamed");
-        assert!(
-            artifacts.load(&engine, "other", &other).is_none(),
-            "a file under another's name"
-        );
-    }
-
-    #[test]
-    fn nothing_unfinished_stays() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let engine = super::super::engine::engine(1).expect("an engine");
-        let names = || {
-            let entries = std::fs::read_dir(folder.path()).expect("listed");
-            let names: Vec<_> = entries.map(|entry| entry.expect("entry").file_name()).collect();
-            names
-        };
-        for name in ["kept", ".half-written"] {
-            std::fs::write(folder.path().join(name), "x").expect("written");
-        }
-        let vault = Arc::new(Vault::new(&[7; 32]));
-        let artifacts = Artifacts::open(folder.path().to_owned(), &engine, vault).expect("opened");
-        assert_eq!(names(), ["kept"], "after a crash");
-
-        let taken = folder.path().join("taken");
-        std::fs::create_dir(&taken).expect("a folder");
-        std::fs::remove_file(folder.path().join("kept")).expect("removed");
-        artifacts
-            .store("taken", &taken, b"code")
-            .expect_err("a file cannot replace a folder");
-        assert_eq!(names(), ["taken"], "after an error");
-    }
-}
+mod tests;

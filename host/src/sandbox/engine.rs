@@ -1,5 +1,6 @@
 //! The engine's settings, and the clock that interrupts what runs in it.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -57,9 +58,30 @@ pub(super) fn engine(concurrent_calls: u32) -> wasmtime::Result<Engine> {
         .linear_memory_keep_resident(MEMORY_KEPT_BYTES)
         .table_keep_resident(TABLE_KEPT_BYTES);
 
+    let mut config = for_all();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    Engine::new(&config)
+}
+
+/// Makes an engine whose code runs in that of [`engine`], and that reserves nothing to run any.
+pub(super) fn for_compiling() -> wasmtime::Result<Engine> {
+    let mut config = for_all();
+    // The other cores are for calls.
+    config.parallel_compilation(false);
+    Engine::new(&config)
+}
+
+/// Tells engines of other versions, settings or processors apart: their code does not run here.
+pub(super) fn fingerprint(engine: &Engine) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What decides over the code.
+fn for_all() -> Config {
     let mut config = Config::new();
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .cranelift_opt_level(OptLevel::Speed)
         .epoch_interruption(true)
         .max_wasm_stack(WASM_STACK_BYTES)
@@ -69,7 +91,7 @@ pub(super) fn engine(concurrent_calls: u32) -> wasmtime::Result<Engine> {
         .wasm_memory64(false)
         .wasm_multi_memory(false)
         .shared_memory(false);
-    Engine::new(&config)
+    config
 }
 
 /// Advances the engine's epoch from a thread of its own, so that a module that never waits is interrupted even when every
@@ -106,5 +128,16 @@ impl Drop for EpochTicker {
             // It only sleeps and counts; it cannot have panicked.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_compiled_apart_runs_in_the_pool() {
+        let (pool, apart) = (engine(1).expect("a pool"), for_compiling().expect("an engine"));
+        assert_eq!(fingerprint(&pool), fingerprint(&apart));
     }
 }

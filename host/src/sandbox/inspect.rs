@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
 use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 
 /// The export that every module has.
@@ -31,7 +32,7 @@ const NAMES_MAX: usize = 256;
 const NAME_BYTES_MAX: usize = 128;
 
 /// What a component needs and offers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inspection {
     /// Interfaces of `patchbay:module` that it exports, with their versions.
     pub exports: Vec<String>,
@@ -40,7 +41,7 @@ pub struct Inspection {
 }
 
 /// Why an upload is refused: a sentence for the integrator that says what was expected and what was found.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{0}")]
 pub struct UploadRefused(String);
 
@@ -49,6 +50,23 @@ impl UploadRefused {
     pub(super) fn mismatch(error: &wasmtime::Error) -> Self {
         Self(format!(
             "the component does not fit the interface patchbay:module@0.1.0: {error:#}; build it against this gateway's wit folder"
+        ))
+    }
+
+    /// It is valid, and the compiler does not take it all the same.
+    pub(super) fn not_compiled(error: &wasmtime::Error) -> Self {
+        Self(format!("the component cannot be compiled: {error:#}"))
+    }
+
+    /// Compiling it takes more than any component may.
+    pub(super) fn too_much(why: &str) -> Self {
+        Self(format!("the component takes too much to compile: {why}"))
+    }
+
+    /// No instance of it would fit into the pool.
+    pub(super) fn too_large(error: &wasmtime::Error) -> Self {
+        Self(format!(
+            "the component needs more than this gateway gives to an instance: {error:#}"
         ))
     }
 

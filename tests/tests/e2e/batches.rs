@@ -30,7 +30,7 @@ use patchbay::storage::memory::Memory;
 use patchbay::storage::{Durability, Stores};
 use patchbay::vault::Vault;
 use patchbay_tests::carrier::{FakeCarrier, TOKEN};
-use patchbay_tests::gateway::{Deployment, guest, loopback};
+use patchbay_tests::gateway::{Deployment, compiler, guest, loopback};
 use patchbay_tests::telecloud::{
     API_ID_KEY, API_KEY, Behaviour, Component, FakeTelecloud, Order, Reply, ServiceStatus, StatusCode, client,
 };
@@ -65,6 +65,7 @@ impl Rig {
         let settings = patchbay::sandbox::Config {
             concurrent_calls: 4,
             artifacts: artifacts.path().to_owned(),
+            compiler: compiler()?,
         };
         let vault = Arc::new(Vault::new(&[7; 32]));
         let stores = Memory::stores();
@@ -224,8 +225,8 @@ async fn set_up(
         network: Some(loopback().name),
     };
     registry.put_telecloud(&path.tenant, access, &admin).await?;
-    let permit = registry.permit()?;
-    registry.upload(path, guest("usage-sync")?.into(), permit).await?;
+    let turn = registry.turn_to_upload(&path.tenant).await?;
+    registry.upload(path, guest("usage-sync")?.into(), turn).await?;
     registry.activate(path, Which::Number(1)).await?;
     Ok(())
 }

@@ -1,11 +1,15 @@
 //! Bad input: each refusal says what was wrong, and leaves what was there.
 
+use std::task::Poll;
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::world::{ADMIN, UPLOAD_BYTES, World, grant};
+use crate::domain::name::TenantName;
 use crate::domain::tenant::Scope;
+use crate::registry::line::PLACES_PER_TENANT;
 
 const SIM: &str = "/v1/tenants/acme/modules/sim";
 
@@ -334,7 +338,18 @@ async fn too_many_components_at_once_are_refused_before_they_are_read() {
         world.answer(request.body(body).expect("a request")).await
     };
     let endless = || Body::from_stream(futures_util::stream::pending::<std::io::Result<&[u8]>>());
-    let held = world.registry.permit().expect("nothing is worked on");
+    let acme = TenantName::parse("acme").expect("a name");
+    let held = world
+        .registry
+        .turn_to_upload(&acme)
+        .await
+        .expect("nothing is worked on");
+    let turn = || Box::pin(world.registry.turn_to_upload(&acme));
+    let mut waiting: Vec<_> = (1..PLACES_PER_TENANT).map(|_| turn()).collect();
+    for turn in &mut waiting {
+        let begun = std::future::poll_fn(|context| Poll::Ready(turn.as_mut().poll(context))).await;
+        assert!(begun.is_pending(), "it waits, and takes a place");
+    }
     let activation = json!({"version": 2});
     let activated = world
         .send("PUT", &format!("{SIM}/active"), ADMIN, Some(&activation))
@@ -342,8 +357,9 @@ async fn too_many_components_at_once_are_refused_before_they_are_read() {
     for answer in [upload(endless()).await, activated] {
         assert_eq!((answer.status.as_u16(), &answer.body["code"]), (429, &json!("busy")));
         assert!(answer.body["detail"].as_str().expect("a detail").contains("Retry"));
+        assert_eq!(answer.headers[header::RETRY_AFTER], "10");
     }
-    drop(held);
+    drop((held, waiting));
     assert_eq!(upload(Body::from("good three")).await.status, StatusCode::CREATED);
     let activated = world
         .send("PUT", &format!("{SIM}/active"), ADMIN, Some(&activation))

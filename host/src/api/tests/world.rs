@@ -122,8 +122,9 @@ impl World {
             .await
             .expect("made");
         for component in ["good one", "good two"] {
-            let permit = registry.permit().expect("nothing else is worked on");
-            let uploaded = registry.upload(&sim, Bytes::from(component), permit).await;
+            let turn = registry.turn_to_upload(&sim.tenant).await;
+            let turn = turn.expect("nothing else is worked on");
+            let uploaded = registry.upload(&sim, Bytes::from(component), turn).await;
             uploaded.expect("uploaded");
         }
         registry.activate(&sim, Which::Number(1)).await.expect("activated");

@@ -157,10 +157,8 @@ async fn nothing_of_a_tenant_grows_without_end() {
         }
     }
     let upload = async |number: usize| {
-        let permit = registry.permit().expect("nothing else is worked on");
-        registry
-            .upload(&sim, Bytes::from(format!("good {number}")), permit)
-            .await
+        let turn = setup.turn().await;
+        registry.upload(&sim, Bytes::from(format!("good {number}")), turn).await
     };
     for number in 0..200 {
         upload(number).await.expect("a version");

@@ -18,6 +18,7 @@ use patchbay::egress::{Config, Door, Ended, ExchangeNumber, Passage, RecordFaile
 use patchbay::sandbox::{self, Handle, Invocation, LogLevel, LogSink, Prepared, Sandbox};
 use patchbay::telecloud::decode::{DecodeLimits, Kind, Request, decode};
 use patchbay::vault::Vault;
+use patchbay_tests::gateway::compiler;
 use patchbay_tests::telecloud::{Encoding, scenarios};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,7 @@ pub(crate) fn measure(component: &[u8]) -> Result<()> {
     let config = sandbox::Config {
         concurrent_calls: 64,
         artifacts: folder.path().join("compiled"),
+        compiler: compiler()?,
     };
     let sandbox = Arc::new(Sandbox::new(&config, Arc::new(Vault::new(&[0; 32])))?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

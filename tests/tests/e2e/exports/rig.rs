@@ -18,7 +18,7 @@ use patchbay::egress::policy::Policy;
 use patchbay::egress::{self, Door, Ended, ExchangeNumber, Passage, RecordFailed, Recorder, Spent, Started};
 use patchbay::sandbox::{Ask, Fault, Invocation, LogLevel, LogSink, Prepared, Sandbox};
 use patchbay::vault::Vault;
-use patchbay_tests::gateway::{guest, loopback};
+use patchbay_tests::gateway::{compiler, guest, loopback};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -100,6 +100,7 @@ impl Rig {
         let settings = patchbay::sandbox::Config {
             concurrent_calls: 4,
             artifacts: artifacts.path().to_owned(),
+            compiler: compiler()?,
         };
         let sandbox = Arc::new(Sandbox::new(&settings, Arc::new(Vault::new(&[7; 32])))?);
         let component = Bytes::from(guest(name)?);

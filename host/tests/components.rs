@@ -1,12 +1,19 @@
+//! What the sandbox makes of components, with the program's own compiler.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use patchbay::domain::module::Digest;
+use patchbay::sandbox::{CompileLimits, Compiler, Config, Export, PrepareError, Prepared, Sandbox};
+use patchbay::vault::Vault;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use super::*;
-
 const INTERFACES: [(&str, &str); 3] = [
-    ("handler", include_str!("../../../wit/handler.wit")),
-    ("completion", include_str!("../../../wit/completion.wit")),
-    ("reconcile", include_str!("../../../wit/reconcile.wit")),
+    ("handler", include_str!("../../wit/handler.wit")),
+    ("completion", include_str!("../../wit/completion.wit")),
+    ("reconcile", include_str!("../../wit/reconcile.wit")),
 ];
 
 /// Their functions that take one pointer, because all that they take does not fit into sixteen numbers.
@@ -14,7 +21,7 @@ const FUNCTIONS: [&str; 3] = ["handler@0.1.0#handle", "completion@0.1.0#check", 
 
 /// A component that was built for the interfaces as they are after `change`, and exports the handler and `others`.
 fn component(others: &[&str], change: (&str, &str)) -> Bytes {
-    let mut text = include_str!("../../../wit/orders.wit").to_owned();
+    let mut text = include_str!("../../wit/orders.wit").to_owned();
     let mut world = String::new();
     let mut functions = String::new();
     for (name, interface) in INTERFACES {
@@ -61,13 +68,26 @@ fn component(others: &[&str], change: (&str, &str)) -> Bytes {
 
 const UNCHANGED: (&str, &str) = ("", "");
 
-async fn prepare(component: Bytes) -> Result<Arc<Prepared>, PrepareError> {
-    let folder = tempfile::tempdir().expect("a folder");
+const LIMITS: CompileLimits = CompileLimits {
+    cpu_seconds: 60,
+    memory_bytes: 2 << 30,
+};
+
+fn sandbox(artifacts: &Path, limits: CompileLimits) -> Arc<Sandbox> {
     let config = Config {
         concurrent_calls: 1,
-        artifacts: folder.path().to_owned(),
+        artifacts: artifacts.to_owned(),
+        compiler: Compiler {
+            program: env!("CARGO_BIN_EXE_patchbay").into(),
+            limits,
+        },
     };
-    let sandbox = Arc::new(Sandbox::new(&config, Arc::new(Vault::new(&[7; 32]))).expect("a sandbox"));
+    Arc::new(Sandbox::new(&config, Arc::new(Vault::new(&[7; 32]))).expect("a sandbox"))
+}
+
+async fn prepare(component: Bytes) -> Result<Arc<Prepared>, PrepareError> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(folder.path(), LIMITS);
     sandbox.prepare(&Digest::of(&component), component).await
 }
 
