@@ -17,6 +17,7 @@ mod openapi;
 mod orders;
 mod passwords;
 mod problem;
+mod quota;
 mod registration;
 mod runs;
 mod schedules;
@@ -52,7 +53,7 @@ pub use self::callback::CallbackUrl;
 pub use self::calls::{CallListing, CallQuery};
 pub use self::jobs::{JobListing, JobQuery};
 pub use self::keys::{Key, NewKey};
-pub use self::modules::ModuleSettings;
+pub use self::modules::{ModuleSettings, ModuleView};
 pub use self::networks::NetworkSettings;
 pub use self::orders::{OrderListing, OrderQuery};
 pub use self::passwords::{NewPassword, PasswordChange};
@@ -110,6 +111,7 @@ fn table(upload_bytes: usize) -> OpenApiRouter<Api> {
         .routes(at("/v1/networks/{network}", routes!(networks::get, networks::put, networks::delete)))
         .routes(at("/v1/tenants", routes!(tenants::list)))
         .routes(at("/v1/tenants/{tenant}", routes!(tenants::get, tenants::put, tenants::delete)))
+        .routes(at("/v1/tenants/{tenant}/quota", routes!(quota::get, quota::put)))
         .routes(at("/v1/tenants/{tenant}/telecloud-keys", routes!(keys::list, keys::create)))
         .routes(at("/v1/tenants/{tenant}/telecloud-keys/{id}", routes!(keys::delete)))
         .routes(at("/v1/tenants/{tenant}/telecloud", routes!(telecloud::get, telecloud::put, telecloud::delete)))

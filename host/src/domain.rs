@@ -17,6 +17,7 @@ pub mod name;
 pub mod network;
 pub mod order;
 pub mod progress;
+pub mod quota;
 pub mod schedule;
 pub mod secret;
 pub mod subscriber;

@@ -15,6 +15,7 @@ mod load;
 pub mod modules;
 pub mod networks;
 mod paths;
+mod quota;
 pub mod root_key;
 pub mod settings;
 mod state;

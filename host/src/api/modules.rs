@@ -1,5 +1,7 @@
 //! `…/{tenant}/modules`
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -13,6 +15,8 @@ use super::{Api, status_of};
 use crate::domain::handling::Handling;
 use crate::domain::limits::Limits;
 use crate::domain::module::{Module, ModuleStatus};
+use crate::domain::name::TenantName;
+use crate::domain::quota::Held;
 use crate::registry::modules;
 
 /// What its tenant decides about a module. What is left out gets its default.
@@ -32,12 +36,33 @@ pub struct ModuleSettings {
     pub handling: Handling,
 }
 
+/// A module as it is shown.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct ModuleView {
+    /// As it is set.
+    #[serde(flatten)]
+    pub module: Module,
+    /// Its limits that are above the tenant's ceiling, by name: what each is set to, and what it counts for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub held_down: BTreeMap<String, Held>,
+}
+
+impl Api {
+    fn shown(&self, tenant: &TenantName, module: Module) -> Result<ModuleView, Problem> {
+        let held_down = self.registry.quota(tenant)?.held_down(&module.limits);
+        Ok(ModuleView { module, held_down })
+    }
+}
+
 /// List modules
 ///
 /// By name. Takes the scope `read`.
-#[utoipa::path(get, path = "", tag = "modules", responses((status = 200, description = "The modules", body = Listing<Module>)))]
-pub(super) async fn list(at: TenantAccess<Read>, State(api): State<Api>) -> Result<Json<Listing<Module>>, Problem> {
-    let items = api.registry.modules(&at.tenant)?;
+#[utoipa::path(get, path = "", tag = "modules", responses((status = 200, description = "The modules", body = Listing<ModuleView>)))]
+pub(super) async fn list(at: TenantAccess<Read>, State(api): State<Api>) -> Result<Json<Listing<ModuleView>>, Problem> {
+    let modules = api.registry.modules(&at.tenant)?.into_iter();
+    let items = modules
+        .map(|module| api.shown(&at.tenant, module))
+        .collect::<Result<_, _>>()?;
     Ok(Json(Listing { items }))
 }
 
@@ -47,14 +72,14 @@ pub(super) async fn list(at: TenantAccess<Read>, State(api): State<Api>) -> Resu
 /// activated. Changing a module replaces its title, status, limits and handling, and keeps its versions and the active one. Takes
 /// the scope `deploy`.
 #[utoipa::path(put, path = "", tag = "modules", request_body = ModuleSettings, responses(
-    (status = 200, description = "There was one; it is changed", body = Module),
-    (status = 201, description = "There was none; it is made", body = Module),
+    (status = 200, description = "There was one; it is changed", body = ModuleView),
+    (status = 201, description = "There was none; it is made", body = ModuleView),
 ))]
 pub(super) async fn put(
     at: ModuleAccess<Deploy>,
     State(api): State<Api>,
     Body(Object(settings)): Body<Object<ModuleSettings>>,
-) -> Result<(StatusCode, Json<Module>), Problem> {
+) -> Result<(StatusCode, Json<ModuleView>), Problem> {
     let settings = modules::ModuleSettings {
         title: settings.title,
         status: settings.status,
@@ -62,15 +87,16 @@ pub(super) async fn put(
         handling: settings.handling,
     };
     let (module, written) = api.registry.put_module(&at.path, settings).await?;
-    Ok((status_of(written), Json(module)))
+    Ok((status_of(written), Json(api.shown(&at.path.tenant, module)?)))
 }
 
 /// Look at a module
 ///
 /// Takes the scope `read`.
-#[utoipa::path(get, path = "", tag = "modules", responses((status = 200, description = "The module", body = Module)))]
-pub(super) async fn get(at: ModuleAccess<Read>, State(api): State<Api>) -> Result<Json<Module>, Problem> {
-    Ok(Json(api.registry.module(&at.path)?))
+#[utoipa::path(get, path = "", tag = "modules", responses((status = 200, description = "The module", body = ModuleView)))]
+pub(super) async fn get(at: ModuleAccess<Read>, State(api): State<Api>) -> Result<Json<ModuleView>, Problem> {
+    let module = api.registry.module(&at.path)?;
+    Ok(Json(api.shown(&at.path.tenant, module)?))
 }
 
 /// Remove a module

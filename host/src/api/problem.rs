@@ -344,9 +344,11 @@ impl From<RegistryError> for Problem {
                 "{text}. Set it with PUT on /v1/tenants/{tenant}/telecloud, or with patchbay telecloud set {tenant}."
             )),
             RegistryError::KeyIsThere { .. } => Code::Conflict.because(format!("{text}.")),
-            RegistryError::Invalid { .. } | RegistryError::Limit(_) | RegistryError::Batch(_) => {
-                Code::InvalidField.because(format!("{text}."))
-            }
+            RegistryError::Invalid { .. }
+            | RegistryError::Limit(_)
+            | RegistryError::OverCeiling(_)
+            | RegistryError::Quota(_)
+            | RegistryError::Batch(_) => Code::InvalidField.because(format!("{text}.")),
             RegistryError::Grant(_) => Code::InvalidGrant.because(format!("{text}. The grants are as they were.")),
             RegistryError::NoSuchNetwork(name) => Code::NetworkNotFound.because(format!(
                 "{text}. The platform admin names it with PUT on /v1/networks/{name}, or with patchbay network set {name}."

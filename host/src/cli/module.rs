@@ -12,7 +12,7 @@ use super::client::read;
 use super::failure::Failure;
 use super::printer::{fields, table, time, word};
 use super::{ModuleArgs, Session};
-use crate::api::{CallbackUrl, Listing, ModuleSettings};
+use crate::api::{CallbackUrl, Listing, ModuleSettings, ModuleView};
 use crate::domain::limits::Limits;
 use crate::domain::module::{Module, ModuleStatus};
 use crate::domain::name::TenantName;
@@ -240,7 +240,8 @@ fn row(module: Module) -> Vec<String> {
     vec![module.name.to_string(), module.title, status, active, made]
 }
 
-fn show(out: &mut dyn Write, at: &ModuleArgs, module: Module) -> io::Result<()> {
+fn show(out: &mut dyn Write, at: &ModuleArgs, view: ModuleView) -> io::Result<()> {
+    let ModuleView { module, held_down } = view;
     let active = active(&module);
     let telecloud = module.telecloud_module_id.map_or_else(|| "-".to_owned(), String::from);
     let limits = module.limits;
@@ -263,6 +264,14 @@ fn show(out: &mut dyn Write, at: &ModuleArgs, module: Module) -> io::Result<()> 
         ("all bodies", format!("{} bytes", limits.traffic_bytes)),
         ("log", format!("{} bytes", limits.log_bytes)),
     ];
+    let held_down = held_down.iter().map(|(name, held)| {
+        let line = format!(
+            "{name} counts for {}, the tenant's ceiling, and not for {}",
+            held.counts, held.set
+        );
+        ("held down", line)
+    });
+    rows.extend(held_down);
     rows.extend(handling::rows(&module.handling));
     fields(out, &rows)
 }

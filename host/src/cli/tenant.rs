@@ -1,7 +1,10 @@
 //! `patchbay tenant`
 
+mod quota;
+
 use clap::Subcommand;
 
+use self::quota::QuotaArgs;
 use super::Session;
 use super::client::read;
 use super::failure::Failure;
@@ -13,8 +16,10 @@ use crate::domain::tenant::Tenant;
 pub(super) const EXAMPLES: &str = "Examples:
   patchbay tenant create acme --title 'Acme Mobile'
   patchbay tenant list --json
+  patchbay tenant quota acme
+  patchbay tenant quota acme --concurrent-calls 8 --ceiling cpu_ms=500 --ceiling memory_bytes=33554432
 
-These commands, but for show, take the platform admin's token.";
+These commands, but for show and quota without a change, take the platform admin's token.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -32,6 +37,13 @@ pub enum Command {
     Show {
         /// Its name
         tenant: TenantName,
+    },
+    /// Show what a tenant may have of the machine, or change it; what is not named stays
+    Quota {
+        /// Its name
+        tenant: TenantName,
+        #[command(flatten)]
+        change: QuotaArgs,
     },
     /// Remove a tenant with its modules, keys, tokens, recorded calls and orders, for good
     Delete {
@@ -71,6 +83,7 @@ pub(super) async fn run(command: Command, session: &mut Session<'_>) -> Result<(
                 Ok(fields(out, &rows)?)
             })
         }
+        Command::Quota { tenant, change } => quota::run(&tenant, &change, session).await,
         Command::Delete { tenant } => {
             session.client.delete(&["tenants", tenant.as_str()]).await?;
             session.printer.gone(&format!("tenant {tenant} removed"))

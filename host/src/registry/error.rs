@@ -4,6 +4,7 @@ use super::engine::EngineError;
 use crate::domain::batch::InvalidBatch;
 use crate::domain::limits::InvalidLimit;
 use crate::domain::name::{ModulePath, NetworkName, SecretName, TenantName};
+use crate::domain::quota::{InvalidQuota, OverCeiling};
 use crate::domain::tenant::Scope;
 use crate::egress::policy::InvalidGrant;
 use crate::storage::StorageError;
@@ -62,6 +63,12 @@ pub enum RegistryError {
     /// A limit that is out of range.
     #[error(transparent)]
     Limit(#[from] InvalidLimit),
+    /// A limit above its tenant's ceiling.
+    #[error(transparent)]
+    OverCeiling(#[from] OverCeiling),
+    /// A quota that cannot be.
+    #[error(transparent)]
+    Quota(#[from] InvalidQuota),
     /// A setting of scheduled work that cannot be taken.
     #[error(transparent)]
     Batch(#[from] InvalidBatch),

@@ -26,6 +26,7 @@ use crate::vault::Vault;
 #[derive(Default)]
 struct Documents {
     tenant: Option<(String, Bytes)>,
+    quota: Option<(String, Bytes)>,
     keys: Vec<(String, Bytes)>,
     tokens: Vec<(String, Bytes)>,
     telecloud: Option<Bytes>,
@@ -93,6 +94,9 @@ impl Registry {
         let folder = || format!("{}{name}/", paths::TENANTS);
         let name = parse(&folder(), TenantName::parse(name))?;
         let mut state = TenantState::new(read(&folder(), documents.tenant)?);
+        if let Some((key, value)) = documents.quota {
+            state.set_quota(paths::decode(&key, &value)?);
+        }
         state.keys = read_all(&documents.keys)?;
         state.tokens = read_all(&documents.tokens)?;
         if let Some(sealed) = documents.telecloud {
@@ -199,6 +203,7 @@ fn sort(documents: Vec<(String, crate::storage::Stored)>) -> BTreeMap<String, Do
         let document = (key.clone(), stored.value);
         match *rest {
             ["tenant"] => tenant.tenant = Some(document),
+            ["quota"] => tenant.quota = Some(document),
             ["keys", _] => tenant.keys.push(document),
             ["tokens", _] => tenant.tokens.push(document),
             ["telecloud", "sealed"] => tenant.telecloud = Some(document.1),

@@ -62,6 +62,8 @@ impl Registry {
         settings.handling.check()?;
         let mut change = self.change(&path.tenant).await?;
         let old = change.state.modules.get(&path.module).cloned();
+        let before = old.as_ref().map(|old| &old.module.limits);
+        change.state.quota.check_limits(&settings.limits, before)?;
         let written = if old.is_some() {
             Written::Replaced
         } else {

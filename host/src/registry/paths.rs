@@ -44,6 +44,10 @@ pub(super) fn tenant(tenant: &TenantName) -> String {
     format!("{TENANTS}{tenant}/tenant")
 }
 
+pub(super) fn quota(tenant: &TenantName) -> String {
+    format!("{TENANTS}{tenant}/quota")
+}
+
 /// Ids are all of one length, so no id's key is the start of another's.
 pub(super) fn key(tenant: &TenantName, id: &str) -> String {
     format!("{TENANTS}{tenant}/keys/{id}")

@@ -12,6 +12,7 @@ use crate::domain::batch::BatchSettings;
 use crate::domain::grant::Grant;
 use crate::domain::module::{Module, Version};
 use crate::domain::name::{ModuleName, ModulePath, SecretName};
+use crate::domain::quota::Quota;
 use crate::domain::secret::Secret;
 use crate::domain::tenant::{TelecloudKey, Tenant, Token};
 use crate::egress::policy::Policy;
@@ -21,6 +22,7 @@ use crate::journal::Known;
 #[derive(Debug, Clone)]
 pub(super) struct TenantState {
     pub(super) tenant: Tenant,
+    pub(super) quota: Arc<Quota>,
     pub(super) keys: Vec<TelecloudKey>,
     pub(super) tokens: Vec<Token>,
     pub(super) modules: BTreeMap<ModuleName, ModuleState>,
@@ -31,9 +33,6 @@ pub(super) struct TenantState {
     /// Permits for connections to TeleCloud.
     telecloud_connections: Arc<Semaphore>,
 }
-
-/// Connections to carriers that one tenant's calls may have open at once. Carriers allow their customers tens.
-const CONNECTIONS_PER_TENANT: usize = 32;
 
 /// Connections to TeleCloud that one tenant's calls may have open at once. They are no part of those to carriers: TeleCloud
 /// may post an event, and wait for its answer, before it answers a report of usage.
@@ -59,15 +58,25 @@ pub(super) struct ModuleState {
 
 impl TenantState {
     pub(super) fn new(tenant: Tenant) -> Self {
+        let quota = Arc::<Quota>::default();
         Self {
             tenant,
+            connections: connections(&quota),
+            quota,
             keys: Vec::new(),
             tokens: Vec::new(),
             modules: BTreeMap::new(),
             telecloud: None,
-            connections: Arc::new(Semaphore::new(CONNECTIONS_PER_TENANT)),
             telecloud_connections: Arc::new(Semaphore::new(TELECLOUD_CONNECTIONS_PER_TENANT)),
         }
+    }
+
+    /// Calls that are under way keep the permits that they began with.
+    pub(super) fn set_quota(&mut self, quota: Quota) {
+        if quota.connections != self.quota.connections {
+            self.connections = connections(&quota);
+        }
+        self.quota = Arc::new(quota);
     }
 
     pub(super) fn telecloud_connections(&self) -> Arc<Semaphore> {
@@ -98,7 +107,7 @@ impl TenantState {
         let settings = |state: &ModuleState| Settings {
             path: self.path(&state.module.name),
             status: state.module.status,
-            limits: state.module.limits.clone(),
+            limits: self.quota.effective(&state.module.limits),
             handling: state.module.handling.clone(),
             keys: Arc::clone(&keys),
             config: Arc::clone(&state.config),
@@ -106,11 +115,17 @@ impl TenantState {
             secrets: Arc::clone(&state.secrets),
             callback: state.callback.clone(),
             known: Arc::clone(&state.known),
+            quota: Arc::clone(&self.quota),
             connections: Arc::clone(&self.connections),
             telecloud: self.telecloud.clone(),
         };
         self.modules.values().map(settings).collect()
     }
+}
+
+fn connections(quota: &Quota) -> Arc<Semaphore> {
+    let most = usize::try_from(quota.connections).unwrap_or(Semaphore::MAX_PERMITS);
+    Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)))
 }
 
 impl ModuleState {

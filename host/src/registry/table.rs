@@ -18,6 +18,7 @@ use crate::domain::handling::Handling;
 use crate::domain::limits::Limits;
 use crate::domain::module::{Digest, ModuleStatus};
 use crate::domain::name::{ModulePath, SecretName, TenantName};
+use crate::domain::quota::Quota;
 use crate::domain::secret::Secret;
 use crate::egress::policy::Policy;
 use crate::journal::Known;
@@ -51,7 +52,7 @@ pub struct Settings {
     pub path: ModulePath,
     /// Whether it takes events.
     pub status: ModuleStatus,
-    /// What one call may use.
+    /// What one call may use: each limit as it is set, or its tenant's ceiling if that is lower.
     pub limits: Limits,
     /// How its events are handled around its calls.
     pub handling: Handling,
@@ -67,6 +68,8 @@ pub struct Settings {
     pub callback: Secret,
     /// All of these, to be masked in records.
     pub known: Arc<Known>,
+    /// What its tenant may have of the machine.
+    pub quota: Arc<Quota>,
     /// Permits for connections to carriers, which all of its tenant's calls share.
     pub connections: Arc<Semaphore>,
     /// How TeleCloud's API is reached, if its tenant has set that.
@@ -144,6 +147,14 @@ impl<P> Table<P> {
         let tenants = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let modules = tenants.values().filter_map(|modules| modules.values().next());
         modules.map(|serving| serving.settings.path.tenant.clone()).collect()
+    }
+
+    /// What a tenant may have of the machine. The default, for one that has no modules any more.
+    #[must_use]
+    pub fn quota(&self, tenant: &TenantName) -> Arc<Quota> {
+        let tenants = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let serving = tenants.get(tenant.as_str()).and_then(|modules| modules.values().next());
+        serving.map_or_else(Arc::default, |serving| Arc::clone(&serving.settings.quota))
     }
 
     /// Replaces all modules of a tenant. Each keeps the version that it has been serving.

@@ -63,6 +63,8 @@ pub(super) fn rows() -> Vec<Row> {
         row("GET", "/v1/tenants/acme", READ, Nothing, 200),
         row("PUT", "/v1/tenants/acme", Admin, Json(json!({"title": "Acme"})), 200),
         row("DELETE", "/v1/tenants/acme", Admin, Nothing, 204),
+        row("GET", "/v1/tenants/acme/quota", READ, Nothing, 200),
+        row("PUT", "/v1/tenants/acme/quota", Admin, Json(json!({"waiting": 8, "ceiling": {"cpu_ms": 500}})), 200),
         row("GET", "/v1/tenants/acme/telecloud-keys", ACCESS, Nothing, 200),
         row("POST", "/v1/tenants/acme/telecloud-keys", ACCESS, Json(json!({"key": "another", "label": "x"})), 201),
         row("DELETE", "/v1/tenants/acme/telecloud-keys/{key}", ACCESS, Nothing, 204),
