@@ -28,6 +28,7 @@ use crate::domain::batch::{BatchKind, Progress, Run, RunId, RunStatus, Trigger, 
 use crate::domain::metering::Told;
 use crate::domain::name::ModulePath;
 use crate::domain::usage::Amount;
+use crate::fair::Places;
 use crate::orders::Orders;
 use crate::registry::{Registry, RegistryError, Table};
 use crate::runner::Runner;
@@ -89,6 +90,9 @@ impl From<StorageError> for Stop {
     }
 }
 
+/// Pages that are worked on at once, of all runs. Each asks its module one thing at a time, and events come first there.
+const PAGES_AT_ONCE: usize = 4;
+
 /// Most pages of one run. With a thousand items on each it is a carrier's largest customer ten times over; a module whose
 /// cursor goes in circles ends here.
 const PAGES_MAX: u32 = 20_000;
@@ -124,6 +128,8 @@ pub struct Batches {
     store: Store,
     far: Box<dyn Far>,
     under_way: Mutex<UnderWay>,
+    /// Places for those whose next page is worked on.
+    pages: Arc<Places>,
     /// Something is to be done sooner than the worker knows.
     wake: Notify,
 }
@@ -167,6 +173,7 @@ impl Batches {
             store,
             far,
             under_way: Mutex::new(under_way),
+            pages: Places::leaving_some(PAGES_AT_ONCE, usize::MAX),
             wake: Notify::new(),
         }))
     }

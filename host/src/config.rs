@@ -290,6 +290,8 @@ impl Settings {
         let body_bytes = self.body_bytes.unwrap_or(standard.body_bytes);
         let public = public::Limits {
             body_bytes: within("body_bytes", body_bytes, 1 << 10, 64 << 20)?,
+            // The others are for those whose requests are not there yet.
+            posts: (server.connections / 2).max(1),
             ..standard
         };
         let standard = DecodeLimits::default();

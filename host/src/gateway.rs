@@ -2,6 +2,7 @@
 
 mod callback;
 mod event;
+mod on_record;
 mod password;
 
 use std::sync::Arc;
@@ -19,8 +20,10 @@ use crate::domain::answer::Reply;
 use crate::domain::call::{CallId, Outcome, Usage};
 use crate::domain::event::Event;
 use crate::domain::module::ModuleStatus;
+use crate::domain::name::TenantName;
 use crate::domain::secret::Secret;
 use crate::egress::secrets;
+use crate::fair::{Computing, Rates};
 use crate::jobs::verdict::{NOT_RECORDED, STOPPED, Verdict};
 use crate::jobs::{Jobs, Worker};
 use crate::journal::CallLog;
@@ -30,6 +33,7 @@ use crate::sandbox::Prepared;
 use crate::telecloud::decode::{self, DecodeLimits, Kind};
 use crate::vault::Vault;
 use event::Admitted;
+use on_record::OnRecord;
 
 pub use self::callback::Callee;
 pub use self::password::{ChangePassword, InvalidPassword, NotRun, Password, Passwords};
@@ -52,6 +56,9 @@ pub enum Unreadable {
     /// Over the limit, in bytes.
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
+    /// Not read, because so many are being sent.
+    #[error("too many posts are under way for this tenant")]
+    TooMany,
     /// Not there in time.
     #[error("the body was not there within {} s", .0.as_secs())]
     TooSlow(Duration),
@@ -65,6 +72,7 @@ impl Unreadable {
     fn sentence(&self) -> &'static str {
         match self {
             Self::TooLarge(_) => "The order could not be read: its body is too large",
+            Self::TooMany => "The order could not be read: too many are sent at once. Please retry.",
             Self::TooSlow(_) => "The order could not be read: its body took too long to arrive. Please retry.",
             Self::CutOff(_) => "The order could not be read: its body did not arrive whole. Please retry.",
         }
@@ -98,6 +106,9 @@ pub struct Gateway {
     runner: Arc<Runner>,
     jobs: Arc<Jobs>,
     worker: Arc<Worker>,
+    computing: Arc<Computing>,
+    rates: Rates,
+    on_record: OnRecord,
     calls: TaskTracker,
 }
 
@@ -111,6 +122,7 @@ impl Gateway {
         runner: Arc<Runner>,
         jobs: Arc<Jobs>,
         worker: Arc<Worker>,
+        computing: Arc<Computing>,
     ) -> Self {
         Self {
             config,
@@ -119,8 +131,18 @@ impl Gateway {
             runner,
             jobs,
             worker,
+            computing,
+            rates: Rates::default(),
+            on_record: OnRecord::default(),
             calls: TaskTracker::new(),
         }
+    }
+
+    /// The tenant whose module this is, if there is one.
+    #[must_use]
+    pub fn tenant(&self, tenant: &str, module: &str) -> Option<TenantName> {
+        let serving = self.modules.serving(tenant, module)?;
+        Some(serving.settings.path.tenant.clone())
     }
 
     /// Answers one post to a module URL.
@@ -154,7 +176,10 @@ impl Gateway {
     async fn call(self: &Arc<Self>, serving: Arc<Serving<Prepared>>, id: CallId, post: Post) -> Reply {
         let deadline = Instant::now() + Duration::from_millis(serving.settings.limits.deadline_ms);
         let log = self.runner.begin(&serving, id, None);
-        match self.admit(&serving, &log, post) {
+        let account = self.computing.account(&serving.settings.path.tenant);
+        // A large post takes some milliseconds to read.
+        let admitted = account.share(async { self.admit(&serving, &log, post) }).await;
+        match admitted {
             Ok((event, prepared)) => {
                 let admitted = Admitted {
                     serving,
@@ -165,15 +190,18 @@ impl Gateway {
                 };
                 self.event(admitted).await
             }
-            Err(verdict) => self.finish(&log, verdict).await,
+            Err(verdict) => self.finish(&serving.settings.path.tenant, &log, verdict).await,
         }
     }
 
-    /// Ends a call in which no module ran.
-    async fn finish(&self, log: &CallLog, verdict: Verdict) -> Reply {
+    /// Ends a call in which no module ran. If there are too many of them, it is not put on record.
+    async fn finish(&self, tenant: &TenantName, log: &CallLog, verdict: Verdict) -> Reply {
         let Verdict {
             reply, outcome, detail, ..
         } = verdict;
+        if !self.on_record.takes(tenant) {
+            return reply;
+        }
         tell(outcome);
         let nothing = Usage::default();
         let finished = log.finish(Some(&reply), outcome, detail.as_deref(), &nothing);

@@ -12,6 +12,8 @@ pub mod telecloud;
 
 pub mod egress;
 
+pub mod fair;
+
 pub mod sandbox;
 
 pub mod journal;

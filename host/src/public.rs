@@ -20,6 +20,8 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::{Instant, timeout_at};
 
 use crate::domain::answer::Reply;
+use crate::domain::name::TenantName;
+use crate::fair::{Bounds, Kind, Line, Place, Places};
 use crate::gateway::{Gateway, Post, UNKNOWN_MODULE, Unreadable};
 use crate::telecloud::encode;
 
@@ -34,6 +36,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// From the request's head to its body's end.
     pub body_read: Duration,
+    /// Posts that are read or answered at once. Each tenant leaves some of them to others, see [`Places`].
+    pub posts: usize,
 }
 
 impl Default for Limits {
@@ -41,13 +45,35 @@ impl Default for Limits {
         Self {
             body_bytes: 1 << 20,
             body_read: Duration::from_secs(10),
+            posts: 512,
         }
     }
 }
 
+/// What a tenant may have of the posts: as many as it leaves to others, and none that wait to be read.
+const POSTS: Bounds = Bounds {
+    held: usize::MAX,
+    waiting: 0,
+};
+
+/// How long a body is read that nobody wants, so that its sender gets to read the answer.
+const UNWANTED: Duration = Duration::from_secs(1);
+
 struct Front {
     gateway: Arc<Gateway>,
     limits: Limits,
+    posts: Arc<Places>,
+}
+
+impl Front {
+    /// The right to have a body read, until it is dropped; none if there are too many of this tenant.
+    async fn place(&self, tenant: TenantName) -> Option<Place> {
+        let line = Line {
+            tenant,
+            kind: Kind::Event,
+        };
+        self.posts.take(&line, POSTS, None).await.ok()
+    }
 }
 
 /// Every public route.
@@ -56,7 +82,11 @@ pub fn router(gateway: Arc<Gateway>, limits: Limits) -> Router {
         .route("/m/{tenant}/{module}", any(module))
         .route(callback::ROUTE, any(callback::callback))
         .fallback(elsewhere)
-        .with_state(Arc::new(Front { gateway, limits }))
+        .with_state(Arc::new(Front {
+            gateway,
+            posts: Places::leaving_some(limits.posts, 0),
+            limits,
+        }))
 }
 
 async fn module(
@@ -74,7 +104,17 @@ async fn module(
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned);
-    let body = read(body, &front.limits).await;
+    let Some(owner) = front.gateway.tenant(&tenant, &module) else {
+        unwanted(body).await;
+        return xml(&Reply::failure(UNKNOWN_MODULE));
+    };
+    let place = front.place(owner).await;
+    let body = if place.is_some() {
+        read(body, &front.limits).await
+    } else {
+        unwanted(body).await;
+        Err(Unreadable::TooMany)
+    };
     let post = Post {
         method,
         query: uri.query().map(str::to_owned),
@@ -106,6 +146,10 @@ async fn read(mut body: Body, limits: &Limits) -> Result<Bytes, Unreadable> {
         Ok(Err(error)) => Err(Unreadable::CutOff(error.to_string())),
         Err(_) => Err(Unreadable::TooSlow(limits.body_read)),
     }
+}
+
+async fn unwanted(body: Body) {
+    let _ = timeout_at(Instant::now() + UNWANTED, discard(body)).await;
 }
 
 /// Reads to the body's end, or as much as [`DISCARDED_BYTES_MAX`].

@@ -18,8 +18,10 @@ pub use self::witness::Witness;
 use crate::domain::answer::Failure;
 use crate::domain::call::CallId;
 use crate::domain::name::SecretName;
+use crate::domain::quota::Quota;
 use crate::domain::secret::{MASK, Secret};
 use crate::egress::{Door, Passage, Spent};
+use crate::fair::{Bounds, Kind, Line};
 use crate::journal::{CallLog, Journal, NewCall};
 use crate::registry::{Serving, Settings};
 use crate::sandbox::{Ask, Invocation, Prepared, Ran, Sandbox};
@@ -83,9 +85,10 @@ impl Runner {
         })
     }
 
-    /// Asks a module something, in a fresh instance.
+    /// Asks a module something, in a fresh instance. `kind` says whether somebody waits for the answer.
     pub async fn run<A: Ask>(
         &self,
+        kind: Kind,
         settings: &Settings,
         prepared: &Prepared,
         log: &CallLog,
@@ -110,9 +113,29 @@ impl Runner {
             time: time.given,
             stop: time.stop,
             log: witness,
+            line: Line {
+                tenant: settings.path.tenant.clone(),
+                kind,
+            },
+            bounds: bounds(kind, &settings.quota),
         };
         self.sandbox.run(prepared, ask, invocation).await
     }
+}
+
+/// What a tenant may have of the sandbox. Follow-ups are bounded by those who begin them.
+fn bounds(kind: Kind, quota: &Quota) -> Bounds {
+    match kind {
+        Kind::Event => Bounds {
+            held: count(quota.concurrent_calls),
+            waiting: count(quota.waiting),
+        },
+        Kind::FollowUp => Bounds::NONE,
+    }
+}
+
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// The same for what a module said: a rejection goes to whoever ordered.

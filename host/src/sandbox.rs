@@ -34,6 +34,7 @@ use tokio::sync::Semaphore;
 use wasmtime::component::{InstancePre, Linker};
 
 use crate::domain::module::Digest;
+use crate::fair::{Computing, Places};
 use crate::vault::Vault;
 use artifact::{Artifacts, Compiled};
 use engine::EpochTicker;
@@ -52,12 +53,20 @@ pub use log::{LogLevel, LogSink};
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Calls that run at the same time. Each holds a slot of the pool; one more waits for a slot until its own deadline.
+    /// Tenants leave some of the slots to others, see [`Places`].
     pub concurrent_calls: u32,
     /// Folder of compiled components. What is there was made here, and is made again if it is lost or changed.
     pub artifacts: PathBuf,
     /// What makes them.
     pub compiler: Compiler,
 }
+
+/// Calls that may wait for a slot, for each slot that there is: together with the largest post, this bounds the memory that
+/// waiting takes.
+const WAITING_PER_SLOT: usize = 4;
+
+/// Calls that may wait for a slot, however few slots there are.
+const WAITING_MIN: usize = 256;
 
 /// Compiled components that are read from disk at once: each is in memory twice for the blink of an eye that it takes.
 const LOADED_AT_ONCE: usize = 2;
@@ -70,7 +79,8 @@ pub struct Sandbox {
     compiler: Compiler,
     /// By digest, so that a component that many modules use is compiled and held once.
     prepared: Mutex<HashMap<Digest, Weak<Prepared>>>,
-    slots: Arc<Semaphore>,
+    slots: Arc<Places>,
+    computing: Arc<Computing>,
     loads: Semaphore,
     _ticker: EpochTicker,
 }
@@ -118,6 +128,8 @@ impl Sandbox {
         let linker = state::linker(&engine).map_err(failed)?;
         let artifacts = Artifacts::open(config.artifacts.clone(), engine.clone(), vault)
             .map_err(|error| PrepareError::Failed(format!("{}: {error}", config.artifacts.display())))?;
+        let slots = config.concurrent_calls as usize;
+        let workers = tokio::runtime::Handle::try_current().map_or(1, |runtime| runtime.metrics().num_workers());
         Ok(Self {
             _ticker: EpochTicker::start(&engine),
             engine,
@@ -125,9 +137,16 @@ impl Sandbox {
             artifacts,
             compiler: config.compiler.clone(),
             prepared: Mutex::default(),
-            slots: Arc::new(Semaphore::new(config.concurrent_calls as usize)),
+            slots: Places::leaving_some(slots, (slots * WAITING_PER_SLOT).max(WAITING_MIN)),
+            computing: Arc::new(Computing::new(workers)),
             loads: Semaphore::new(LOADED_AT_ONCE),
         })
+    }
+
+    /// Whose turn it is to compute.
+    #[must_use]
+    pub fn computing(&self) -> Arc<Computing> {
+        Arc::clone(&self.computing)
     }
 
     /// Reads what a component imports and exports, without compiling it.
@@ -211,6 +230,7 @@ impl Sandbox {
 
     /// Runs one call to its end: the module's word, or the fault that kept it from giving one.
     pub async fn run<A: Ask>(&self, prepared: &Prepared, ask: A, invocation: Invocation) -> Ran<A::Word> {
-        invocation::run(&self.engine, &self.slots, prepared, ask, invocation).await
+        let account = self.computing.account(&invocation.line.tenant);
+        invocation::run(&self.engine, &self.slots, &account, prepared, ask, invocation).await
     }
 }

@@ -5,20 +5,24 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Areas in reading order, and which others each may use.
-const AREAS: [(&str, &str); 20] = [
+const AREAS: [(&str, &str); 21] = [
     ("domain", ""),
     ("vault", "domain"),
     ("storage", "domain"),
     ("telecloud", "domain"),
     ("egress", "domain"),
-    ("sandbox", "domain vault egress"),
+    ("fair", "domain"),
+    ("sandbox", "domain vault egress fair"),
     ("journal", "domain storage"),
     ("registry", "domain vault storage egress sandbox journal"),
-    ("runner", "domain storage telecloud egress sandbox journal registry"),
+    (
+        "runner",
+        "domain storage telecloud egress fair sandbox journal registry",
+    ),
     ("orders", "domain vault storage"),
     (
         "jobs",
-        "domain vault storage telecloud sandbox journal registry runner orders",
+        "domain vault storage telecloud fair sandbox journal registry runner orders",
     ),
     (
         "registration",
@@ -26,23 +30,23 @@ const AREAS: [(&str, &str); 20] = [
     ),
     (
         "batches",
-        "domain vault storage telecloud sandbox journal registry runner orders",
+        "domain vault storage telecloud fair sandbox journal registry runner orders",
     ),
     (
         "gateway",
-        "domain vault telecloud egress sandbox journal registry runner jobs",
+        "domain vault telecloud egress fair sandbox journal registry runner jobs",
     ),
     (
         "api",
         "domain storage egress sandbox journal registry orders jobs registration batches gateway",
     ),
-    ("public", "domain telecloud gateway"),
+    ("public", "domain telecloud fair gateway"),
     ("server", ""),
     ("config", "domain telecloud sandbox gateway public server"),
     ("cli", "domain journal jobs batches api"),
     (
         "app",
-        "domain vault storage egress sandbox journal registry runner orders jobs registration batches gateway api public server config",
+        "domain vault storage egress fair sandbox journal registry runner orders jobs registration batches gateway api public server config",
     ),
 ];
 

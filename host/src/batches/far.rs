@@ -13,6 +13,7 @@ use crate::domain::module::ModuleStatus;
 use crate::domain::name::ModulePath;
 use crate::domain::subscriber::SubscriberPage;
 use crate::domain::usage::{Subscription, UsagePage};
+use crate::fair::Kind;
 use crate::journal::CallLog;
 use crate::registry::{Serving, Table};
 use crate::runner::{NotTold, Runner, Time};
@@ -74,15 +75,18 @@ impl Through {
         let log = self.runner.begin(&serving, CallId(Ulid::generate()), None);
         log.event(name, &Document::new(json!({})));
         let time = Time::from_now(Duration::from_millis(settings.limits.deadline_ms));
-        let Ran { result, usage } = self.runner.run(settings, &version.prepared, &log, ask, time).await;
+        let Ran { result, usage } = self
+            .runner
+            .run(Kind::FollowUp, settings, &version.prepared, &log, ask, time)
+            .await;
         let (word, outcome, detail) = match result {
             Ok(Ok(word)) => (Ok(word), Outcome::Done, None),
             // What it says may quote the carrier, so only the record of the call has it.
             Ok(Err(why)) => (passing("says why not", &log), Outcome::Unreachable, Some(why)),
-            Err(Fault::Busy) => (
-                Err(Trouble::Passing(Fault::Busy.to_string())),
+            Err(Fault::Busy(busy)) => (
+                Err(Trouble::Passing(busy.to_string())),
                 Outcome::Refused,
-                Some(Fault::Busy.to_string()),
+                Some(busy.to_string()),
             ),
             Err(fault @ Fault::NotExported(_)) => {
                 let why = format!("the module {fault}");

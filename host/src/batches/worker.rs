@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,10 +19,8 @@ use super::{BatchError, Batches, Stop};
 use crate::domain::batch::{BatchKind, RunId, RunStatus, Trigger};
 use crate::domain::name::ModulePath;
 use crate::domain::schedule::Schedule;
+use crate::fair::{Bounds, Kind, Line};
 use crate::storage::StorageError;
-
-/// Runs that are worked on at once. Each asks its module one thing at a time, and events come first there.
-const AT_ONCE: usize = 4;
 
 /// Longest time between two looks at what is due. Schedules are about minutes.
 const LOOK: Duration = Duration::from_secs(20);
@@ -37,7 +34,6 @@ const TRIES_MAX: u32 = 14;
 /// Works on scheduled work.
 pub struct Worker {
     batches: Arc<Batches>,
-    slots: Arc<Semaphore>,
     at_work: TaskTracker,
     /// Whose runs are being worked on.
     busy: Mutex<HashSet<(ModulePath, BatchKind)>>,
@@ -49,7 +45,6 @@ impl Worker {
     pub fn new(batches: Arc<Batches>) -> Arc<Self> {
         Arc::new(Self {
             batches,
-            slots: Arc::new(Semaphore::new(AT_ONCE)),
             at_work: TaskTracker::new(),
             busy: Mutex::default(),
         })
@@ -94,8 +89,6 @@ impl Worker {
             let span = tracing::info_span!("batch", module = %whose.0, kind = %whose.1, run = %id);
             let (worker, stop) = (Arc::clone(self), stop.clone());
             let work = async move {
-                // Never closed.
-                let slot = worker.slots.acquire().await;
                 let (path, kind) = &whose;
                 // A panic must not keep the run from being looked at again.
                 match AssertUnwindSafe(worker.batches.carry_on(path, *kind, id, &stop))
@@ -106,7 +99,6 @@ impl Worker {
                     Ok(Err(error)) => tracing::error!(%error, "a run could not go on; it is tried again"),
                     Err(_) => tracing::error!("work on a run ended in a panic; it is tried again"),
                 }
-                drop(slot);
                 worker.busy().remove(&whose);
             };
             self.at_work.spawn(work.instrument(span));
@@ -170,7 +162,17 @@ impl Batches {
             // Its end was written, and the rest of it was not.
             RunStatus::Done | RunStatus::GivenUp { .. } => return self.end(path, kind, None).await,
         };
-        while !stop.is_cancelled() {
+        let line = Line {
+            tenant: path.tenant.clone(),
+            kind: Kind::Event,
+        };
+        loop {
+            // Page by page: a run can have as many as it likes, and others have some too. As many as there are may wait.
+            let _place = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                place = self.pages.take(&line, Bounds::NONE, None) => place,
+            };
             let Ok(settings) = self.registry.batches(path) else {
                 record.run.status = RunStatus::GivenUp {
                     why: "the module was removed".to_owned(),
@@ -206,7 +208,6 @@ impl Batches {
                 }
             }
         }
-        Ok(())
     }
 
     /// Ends a run, so that the next one can begin.

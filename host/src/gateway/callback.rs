@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tracing::Instrument;
 
 use super::Gateway;
+use crate::domain::name::TenantName;
 use crate::domain::progress::Callback;
 use crate::jobs::Received;
 use crate::registry::Serving;
@@ -13,6 +14,14 @@ use crate::vault::Vault;
 
 /// Proof that a request came to the callback URL of this module, secret and all.
 pub struct Callee(Arc<Serving<Prepared>>);
+
+impl Callee {
+    /// Whose module it is.
+    #[must_use]
+    pub fn tenant(&self) -> &TenantName {
+        &self.0.settings.path.tenant
+    }
+}
 
 impl Gateway {
     /// Whose callback URL this is. A wrong secret is not told apart from a module that is not there.

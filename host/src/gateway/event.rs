@@ -15,6 +15,8 @@ use crate::domain::answer::Reply;
 use crate::domain::call::{CallId, Exchange, Outcome};
 use crate::domain::event::{ActionKind, Event};
 use crate::domain::limits::LimitName;
+use crate::domain::name::TenantName;
+use crate::fair::{Busy, Kind, Rate};
 use crate::jobs::verdict::{NOT_RECORDED, STOPPED, Verdict, open_reply, verdict};
 use crate::jobs::{Claim, Ending, JobError, Posted, Running};
 use crate::journal::CallLog;
@@ -36,7 +38,11 @@ impl Gateway {
     /// Answers an event: runs it, or waits for the call that runs it, or answers from what is kept.
     pub(super) async fn event(self: &Arc<Self>, admitted: Admitted) -> Reply {
         let settings = &admitted.serving.settings;
-        let (event, log) = (&admitted.event, &admitted.log);
+        let (event, log, tenant) = (&admitted.event, &admitted.log, &settings.path.tenant);
+        let rate = Rate {
+            per_second: settings.quota.calls_per_second,
+            burst: settings.quota.burst,
+        };
         if let Err(error) = self.jobs.link(&settings.path, event).await {
             // The event itself does not need it, and the next one tries again.
             tracing::error!(%error, "a pending order could not be linked");
@@ -50,23 +56,27 @@ impl Gateway {
             };
             let claim = match self.jobs.claim(posted).await {
                 Ok(claim) => claim,
-                Err(error) => return self.not_claimed(log, &error).await,
+                Err(error) => return self.not_claimed(tenant, log, &error).await,
             };
             match claim {
+                // Only now: of an event that has run, or is running, nobody may be told that nothing was changed.
+                Claim::Run(running) if !self.rates.take(tenant, rate) => {
+                    return self.too_often(tenant, log, event, &running).await;
+                }
                 Claim::Run(running) => return self.run(admitted, running).await,
-                Claim::Again(call, reply) => return self.repeated(log, call, reply).await,
+                Claim::Again(call, reply) => return self.repeated(tenant, log, call, reply).await,
                 Claim::Join(call, ended) => match joined(event, admitted.deadline, ended).await {
-                    Ok(Some(reply)) => return self.repeated(log, call, reply).await,
+                    Ok(Some(reply)) => return self.repeated(tenant, log, call, reply).await,
                     // Its call ended without a claim on the event.
                     Ok(None) => {}
-                    Err(_) => return self.repeated(log, call, open_reply(event.action.kind())).await,
+                    Err(_) => return self.repeated(tenant, log, call, open_reply(event.action.kind())).await,
                 },
                 Claim::Open(key) => {
                     let again = self.jobs.posted_again(&key, &settings.path, event, admitted.deadline);
                     match again.await {
-                        Ok(Some(reply)) => return self.repeated(log, key.call, reply).await,
+                        Ok(Some(reply)) => return self.repeated(tenant, log, key.call, reply).await,
                         Ok(None) => {}
-                        Err(error) => return self.not_claimed(log, &error).await,
+                        Err(error) => return self.not_claimed(tenant, log, &error).await,
                     }
                 }
             }
@@ -140,7 +150,7 @@ impl Gateway {
         let settings = &serving.settings;
         let action = event.action.kind();
         let ask = Handle { event, call: log.id() };
-        let Ran { result, mut usage } = self.runner.run(settings, prepared, log, ask, time).await;
+        let Ran { result, mut usage } = self.runner.run(Kind::Event, settings, prepared, log, ask, time).await;
         let result = match result {
             Ok(word) => Ok(word.map_err(|failure| hidden(failure, &settings.secrets))),
             // It is stopped at its deadline only, and whoever reads this wants to know which one that was.
@@ -151,12 +161,17 @@ impl Gateway {
             }
             Err(fault) => Err(fault),
         };
+        let is_busy = matches!(result, Err(Fault::Busy(_)));
         let Verdict {
             reply,
             outcome,
             detail,
             came,
         } = verdict(action, result, &log.exchanges());
+        if is_busy && !self.on_record.takes(&settings.path.tenant) {
+            running.refused(&reply).await;
+            return reply;
+        }
         super::tell(outcome);
         let ending = Ending {
             came,
@@ -179,21 +194,29 @@ impl Gateway {
         }
     }
 
+    /// The event does not get to run: the tenant has had too many.
+    async fn too_often(&self, tenant: &TenantName, log: &CallLog, event: &Event, running: &Running) -> Reply {
+        let busy = verdict(event.action.kind(), Err(Busy::Rate.into()), &[]);
+        let reply = self.finish(tenant, log, busy).await;
+        running.refused(&reply).await;
+        reply
+    }
+
     /// The same event as another call, answered as that one was.
-    async fn repeated(&self, log: &CallLog, of: CallId, reply: Reply) -> Reply {
+    async fn repeated(&self, tenant: &TenantName, log: &CallLog, of: CallId, reply: Reply) -> Reply {
         let verdict = Verdict {
             outcome: Outcome::Repeated,
             detail: Some(format!("the same event as call {of}, and answered as that one")),
             ..Verdict::answered(reply)
         };
-        self.finish(log, verdict).await
+        self.finish(tenant, log, verdict).await
     }
 
     /// Nobody knows whether the event was answered already, so it does not run.
-    async fn not_claimed(&self, log: &CallLog, error: &JobError) -> Reply {
+    async fn not_claimed(&self, tenant: &TenantName, log: &CallLog, error: &JobError) -> Reply {
         tracing::error!(%error, "an event could not be claimed");
         let verdict = Verdict::refused(NOT_RECORDED, format!("the event could not be claimed: {error}"));
-        self.finish(log, verdict).await
+        self.finish(tenant, log, verdict).await
     }
 }
 

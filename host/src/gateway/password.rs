@@ -22,6 +22,7 @@ use crate::domain::name::{ModulePath, SecretName, TenantName};
 use crate::domain::order::OrderRecord;
 use crate::domain::secret::Secret;
 use crate::egress::secrets::placeholder;
+use crate::fair::Kind;
 use crate::jobs::OrderChange;
 use crate::jobs::verdict::{Verdict, verdict};
 use crate::registry::Serving;
@@ -173,7 +174,7 @@ impl Gateway {
             call: id,
         };
         let time = Time::from_now(Duration::from_millis(settings.limits.deadline_ms));
-        let Ran { result, usage } = self.runner.run(settings, prepared, &log, ask, time).await;
+        let Ran { result, usage } = self.runner.run(Kind::Event, settings, prepared, &log, ask, time).await;
         let Verdict {
             reply, outcome, detail, ..
         } = verdict(ActionKind::ChangePassword, result, &log.exchanges());

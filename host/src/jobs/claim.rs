@@ -228,6 +228,13 @@ impl Running {
         Ok(true)
     }
 
+    /// The event did not get to run, and nothing is kept of it. Whoever waits for it is told the same.
+    pub async fn refused(&self, reply: &Reply) {
+        if let Some(turnstile) = self.state.lock().await.turnstile.take() {
+            turnstile.answer(reply);
+        }
+    }
+
     /// The event has ended: its job is over, or goes on without the module. Durable before it returns; whoever waits for
     /// the event is answered.
     ///

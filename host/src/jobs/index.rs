@@ -79,7 +79,9 @@ pub(super) struct Index {
     /// Notes of orders that are pending no more, and since when. Carriers call back twice.
     ended_notes: HashMap<Identity, Instant>,
     unlinked: HashMap<(TenantName, String), BTreeSet<CallId>>,
-    due: BTreeSet<(Instant, JobKey)>,
+    due: ByTime,
+    /// How many jobs of each tenant are worked on.
+    at_work: HashMap<TenantName, usize>,
 }
 
 impl Index {
@@ -130,7 +132,7 @@ impl Index {
             self.unlinked.entry(place).or_default().insert(key.call);
         }
         if let Some(due) = entry.due {
-            self.due.insert((due, key.clone()));
+            put(&mut self.due, due, key);
         }
         entry.changed.notify_waiters();
         self.entries.insert(key.clone(), entry);
@@ -181,7 +183,7 @@ impl Index {
             }
         }
         if let Some(due) = entry.due {
-            self.due.remove(&(due, key.clone()));
+            remove(&mut self.due, due, key);
         }
         Some(entry)
     }
@@ -223,55 +225,74 @@ impl Index {
     pub(super) fn hurry(&mut self, key: &JobKey) {
         if let Some(entry) = self.entries.get_mut(key) {
             if let Some(due) = entry.due {
-                self.due.remove(&(due, key.clone()));
+                remove(&mut self.due, due, key);
             }
             let now = Instant::now();
             entry.hurried = true;
             entry.due = Some(now);
-            self.due.insert((now, key.clone()));
+            put(&mut self.due, now, key);
         }
     }
 
-    /// Takes a job that is due, for somebody to work on; else says when the next one is.
-    pub(super) fn next(&mut self, now: Instant) -> Result<Taken, Option<Instant>> {
-        let mut busy = Vec::new();
-        let found = loop {
-            let Some((due, key)) = self.due.first() else {
-                break Err(None);
-            };
-            if *due > now {
-                break Err(Some(*due));
+    /// Takes a job that is due, for somebody to work on; else says when the next one is. `may` says whether a tenant may have
+    /// one more of its jobs worked on than these: of those that may not, no job is due.
+    pub(super) fn next(
+        &mut self,
+        now: Instant,
+        may: impl Fn(&TenantName, usize) -> bool,
+    ) -> Result<Taken, Option<Instant>> {
+        let mut next: Option<(Instant, JobKey)> = None;
+        for (tenant, due) in &mut self.due {
+            if !may(tenant, self.at_work.get(tenant).copied().unwrap_or_default()) {
+                continue;
             }
-            let key = key.clone();
-            self.due.pop_first();
-            if let Some(entry) = self.entries.get_mut(&key) {
-                if entry.busy {
-                    busy.push(key);
-                    continue;
+            while let Some((time, call)) = due.first().copied() {
+                let key = JobKey {
+                    tenant: tenant.clone(),
+                    call,
+                };
+                match self.entries.get_mut(&key) {
+                    // Whoever is at it puts it back, with the time of then.
+                    Some(entry) if entry.busy && time <= now => {
+                        entry.due = None;
+                        due.pop_first();
+                    }
+                    _ => {
+                        if next.as_ref().is_none_or(|(soonest, _)| time < *soonest) {
+                            next = Some((time, key));
+                        }
+                        break;
+                    }
                 }
-                entry.busy = true;
-                entry.due = None;
-                let hurried = std::mem::take(&mut entry.hurried);
-                break Ok(Taken { key, hurried });
-            }
-        };
-        for key in busy {
-            // Whoever is at it puts it back, with the time of then.
-            if let Some(entry) = self.entries.get_mut(&key) {
-                entry.due = None;
             }
         }
-        found
+        let (time, key) = next.ok_or(None)?;
+        if time > now {
+            return Err(Some(time));
+        }
+        remove(&mut self.due, time, &key);
+        let entry = self.entries.get_mut(&key).ok_or(None)?;
+        entry.busy = true;
+        entry.due = None;
+        let hurried = std::mem::take(&mut entry.hurried);
+        *self.at_work.entry(key.tenant.clone()).or_default() += 1;
+        Ok(Taken { key, hurried })
     }
 
     /// Nobody is at the job any more. One that has no time stands where it did: it is looked at after `pause`.
     pub(super) fn done(&mut self, key: &JobKey, pause: Duration) {
+        if let Some(at_work) = self.at_work.get_mut(&key.tenant) {
+            *at_work -= 1;
+            if *at_work == 0 {
+                self.at_work.remove(&key.tenant);
+            }
+        }
         if let Some(entry) = self.entries.get_mut(key) {
             entry.busy = false;
             if entry.due.is_none() {
                 let due = Instant::now() + pause;
                 entry.due = Some(due);
-                self.due.insert((due, key.clone()));
+                put(&mut self.due, due, key);
             }
         }
     }
@@ -292,6 +313,20 @@ impl Index {
         for key in keys {
             self.remove(&key);
         }
+        self.due.remove(tenant);
+    }
+}
+
+/// Jobs by when they are due, each tenant's by themselves.
+type ByTime = HashMap<TenantName, BTreeSet<(Instant, CallId)>>;
+
+fn put(all: &mut ByTime, due: Instant, key: &JobKey) {
+    all.entry(key.tenant.clone()).or_default().insert((due, key.call));
+}
+
+fn remove(all: &mut ByTime, due: Instant, key: &JobKey) {
+    if let Some(own) = all.get_mut(&key.tenant) {
+        own.remove(&(due, key.call));
     }
 }
 

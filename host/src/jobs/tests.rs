@@ -4,6 +4,7 @@ mod clock;
 mod course;
 mod effects;
 mod many;
+mod shares;
 
 use std::sync::Arc;
 

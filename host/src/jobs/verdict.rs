@@ -16,7 +16,7 @@ pub const UNKNOWN: &str = "Carrier Error: outcome unknown and being checked. Do 
 /// The module failed by itself.
 pub const FAULTED: &str =
     "Module Error: the module failed, nothing was changed. Ask the integrator to look at the call.";
-/// Every slot was taken until the deadline.
+/// There was no slot for it, or the tenant's rate was used up.
 pub const BUSY: &str = "Module Error: busy, nothing was changed. Please retry.";
 /// Nothing is run or sent that cannot be recorded.
 pub const NOT_RECORDED: &str = "Module Error: the gateway cannot record the call, nothing was changed. Please retry.";
@@ -135,7 +135,7 @@ pub fn verdict(action: ActionKind, result: Result<Result<Answer, Failure>, Fault
                 "the module says the outcome is unknown ({text}), but no request of it got out"
             )),
         ),
-        Err(Fault::Busy) => failure(BUSY, Outcome::Refused, Some(Fault::Busy.to_string())),
+        Err(Fault::Busy(busy)) => failure(BUSY, Outcome::Refused, Some(busy.to_string())),
         Err(fault) => match exchanges.iter().find(|exchange| exchange.may_have_changed()) {
             None => failure(faulted(&fault), Outcome::Faulted, Some(format!("the module {fault}"))),
             Some(exchange) => unknown(format!("the module {fault}, after {}", named(exchange))),
@@ -206,6 +206,7 @@ mod tests {
     use crate::domain::answer::Pending;
     use crate::domain::call::{RecordedRequest, RecordedResponse};
     use crate::domain::event::Vars;
+    use crate::fair::Busy;
 
     fn exchange(method: &str, end: Option<ExchangeEnd>) -> Exchange {
         Exchange {
@@ -367,7 +368,7 @@ mod tests {
 
     #[test]
     fn busy_changed_nothing_and_says_so() {
-        let busy = verdict(ActionKind::Create, Err(Fault::Busy), &[]);
+        let busy = verdict(ActionKind::Create, Err(Fault::Busy(Busy::Full)), &[]);
         assert_eq!((busy.outcome, busy.reply), (Outcome::Refused, Reply::failure(BUSY)));
     }
 }

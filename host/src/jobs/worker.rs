@@ -77,7 +77,12 @@ impl Worker {
                 () = stop.cancelled() => break,
             };
             let Ok(permit) = permit else { break };
-            let next = self.jobs.index().next(Instant::now());
+            // Some are left to others, see `fair::Places`: a TeleCloud or a carrier that hangs holds up its own tenant.
+            let free = self.slots.available_permits() + 1;
+            let next = self.jobs.index().next(Instant::now(), |tenant, at_work| {
+                let own = usize::try_from(self.modules.quota(tenant).jobs_at_once).unwrap_or(usize::MAX);
+                at_work < own.min(free)
+            });
             let Taken { key, hurried } = match next {
                 Ok(taken) => taken,
                 Err(due) => {
@@ -107,8 +112,8 @@ impl Worker {
                     }
                 };
                 worker.jobs.index().done(&key, pause);
-                worker.jobs.wake.notify_one();
                 drop(permit);
+                worker.jobs.wake.notify_one();
             };
             self.at_work.spawn(work.instrument(span));
         }

@@ -9,9 +9,8 @@ use axum::extract::State;
 use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use tokio::time::{Instant, timeout_at};
 
-use super::{Front, discard, read};
+use super::{Front, read, unwanted};
 use crate::domain::progress::Callback;
 use crate::gateway::{Received, Unreadable};
 
@@ -48,10 +47,12 @@ pub(super) async fn callback(
         Some((callee, parts.below))
     });
     let Some((callee, below)) = callee else {
-        let by = Instant::now() + front.limits.body_read;
-        // Closed on one who is still sending, the connection is reset, and the answer may be lost with it.
-        let _ = timeout_at(by, discard(body)).await;
+        unwanted(body).await;
         return not_here();
+    };
+    let Some(_place) = front.place(callee.tenant().clone()).await else {
+        unwanted(body).await;
+        return later();
     };
     let body = match read(body, &front.limits).await {
         Ok(body) => body,
@@ -67,10 +68,7 @@ pub(super) async fn callback(
     match front.gateway.callback(callee, callback).await {
         Received::Taken => (StatusCode::OK, "ok\n").into_response(),
         Received::Bad => (StatusCode::BAD_REQUEST, "this is not what is expected here\n").into_response(),
-        Received::Later => {
-            let wait = [(header::RETRY_AFTER, RETRY_AFTER)];
-            (StatusCode::SERVICE_UNAVAILABLE, wait, "please call again\n").into_response()
-        }
+        Received::Later => later(),
         Received::NotHere => not_here(),
     }
 }
@@ -80,9 +78,15 @@ fn not_here() -> Response {
     (StatusCode::NOT_FOUND, "there is nothing here\n").into_response()
 }
 
+fn later() -> Response {
+    let wait = [(header::RETRY_AFTER, RETRY_AFTER)];
+    (StatusCode::SERVICE_UNAVAILABLE, wait, "please call again\n").into_response()
+}
+
 fn unreadable(error: &Unreadable) -> Response {
     let status = match error {
         Unreadable::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        Unreadable::TooMany => StatusCode::SERVICE_UNAVAILABLE,
         Unreadable::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
         Unreadable::CutOff(_) => StatusCode::BAD_REQUEST,
     };

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::task::unconstrained;
 use tokio::time::{timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +19,7 @@ use super::state::CallState;
 use crate::domain::call::Usage;
 use crate::domain::limits::LimitName;
 use crate::egress::{Door, Passage};
+use crate::fair::{Account, Bounds, Busy, Line, Places};
 
 /// How long to wait for exchanges that were given up to be on record. It takes microseconds, or the disk is stuck.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -39,6 +39,10 @@ pub struct Invocation {
     pub stop: CancellationToken,
     /// Where its lines go.
     pub log: Arc<dyn LogSink>,
+    /// Where it waits for a slot, and whose time its computing is.
+    pub line: Line,
+    /// What that line may have.
+    pub bounds: Bounds,
 }
 
 /// How a call ended, and what it used.
@@ -55,9 +59,9 @@ pub enum Fault {
     /// Asked for what its component has not.
     #[error("does not export the interface {0}")]
     NotExported(Export),
-    /// No slot became free before the call's deadline.
-    #[error("no slot became free within the call's deadline")]
-    Busy,
+    /// There was no slot for it.
+    #[error(transparent)]
+    Busy(#[from] Busy),
     /// Not over in time, whatever it was waiting for.
     #[error("was {0}")]
     Deadline(Over),
@@ -104,7 +108,8 @@ impl Fault {
 
 pub(super) async fn run<A: Ask>(
     engine: &Engine,
-    slots: &Semaphore,
+    slots: &Arc<Places>,
+    account: &Account,
     prepared: &Prepared,
     ask: A,
     invocation: Invocation,
@@ -117,8 +122,12 @@ pub(super) async fn run<A: Ask>(
         Ok(function) => function,
         Err(export) => return never_ran(Fault::NotExported(export)),
     };
-    let Ok(Ok(_slot)) = in_time(&invocation, slots.acquire()).await else {
-        return never_ran(Fault::Busy);
+    let until = Some(invocation.passage.deadline);
+    let slot = slots.take(&invocation.line, invocation.bounds, until);
+    let _slot = match in_time(&invocation, slot).await {
+        Ok(Ok(slot)) => slot,
+        Ok(Err(busy)) => return never_ran(busy.into()),
+        Err(_) => return never_ran(Busy::Deadline.into()),
     };
     let limits = &invocation.passage.limits;
     let mut store = Store::new(engine, CallState::new(&invocation));
@@ -135,7 +144,7 @@ pub(super) async fn run<A: Ask>(
         false => Ok(UpdateDeadline::Yield(1)),
     });
 
-    let calling = cpu.count(call(&mut store, prepared, function, ask));
+    let calling = account.share(cpu.count(call(&mut store, prepared, function, ask)));
     let ended = in_time(&invocation, calling).await;
     let state = store.data_mut();
     let mut usage = Usage {

@@ -33,6 +33,10 @@ fn written() -> (JobKey, Job) {
     (key, job)
 }
 
+fn any(_: &TenantName, _: usize) -> bool {
+    true
+}
+
 #[test]
 fn what_is_left_to_wait_is_what_was_meant_at_most() {
     let (_, job) = written();
@@ -59,7 +63,7 @@ async fn a_job_of_a_clock_that_was_a_day_ahead_is_due_in_time() {
     let began = Instant::now();
     index.put(&key, &job);
     // The wait is spread by a fifth.
-    let due = index.next(began).expect_err("it waits").expect("a time");
+    let due = index.next(began, any).expect_err("it waits").expect("a time");
     assert!(due >= began + Duration::from_secs(48), "{:?}", due - began);
     assert!(due <= Instant::now() + Duration::from_secs(72), "{:?}", due - began);
 }
@@ -73,7 +77,7 @@ async fn a_job_that_is_put_off_is_looked_at_then_whatever_the_clock_says() {
         let mut index = Index::default();
         let began = Instant::now();
         index.put_off(&key, &job, Duration::from_secs(600));
-        let due = index.next(began).expect_err("it waits").expect("a time");
+        let due = index.next(began, any).expect_err("it waits").expect("a time");
         assert!(due >= began + Duration::from_secs(480), "{:?}", due - began);
         assert!(due <= Instant::now() + Duration::from_secs(720), "{:?}", due - began);
     }
@@ -87,11 +91,11 @@ async fn a_hurried_job_is_due_at_once_and_only_once() {
     let mut index = Index::default();
     index.put(&key, &job);
     index.hurry(&key);
-    let taken = index.next(Instant::now()).expect("it is due");
+    let taken = index.next(Instant::now(), any).expect("it is due");
     assert_eq!((&taken.key, taken.hurried), (&key, true));
     index.put(&key, &job);
     index.done(&key, Duration::ZERO);
-    assert!(index.next(Instant::now()).is_err(), "its own time counts again");
+    assert!(index.next(Instant::now(), any).is_err(), "its own time counts again");
 }
 
 /// What can come of looking at a job when neither the carrier nor TeleCloud says anything new.

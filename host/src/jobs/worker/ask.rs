@@ -14,6 +14,7 @@ use crate::domain::job::{By, Reason, Stage};
 use crate::domain::module::ModuleStatus;
 use crate::domain::order::OrderState;
 use crate::domain::progress::{Finding, Progress};
+use crate::fair::Kind;
 use crate::journal::CallLog;
 use crate::registry::{Serving, ServingVersion};
 use crate::runner::{Time, hidden};
@@ -139,7 +140,10 @@ impl Worker {
     {
         let settings = &serving.settings;
         let time = Time::from_now(Duration::from_millis(settings.limits.deadline_ms));
-        let Ran { result, usage } = self.runner.run(settings, &version.prepared, log, ask, time).await;
+        let Ran { result, usage } = self
+            .runner
+            .run(Kind::FollowUp, settings, &version.prepared, log, ask, time)
+            .await;
         let heard = log.exchanges().last().is_some_and(Exchange::is_answered);
         let (word, outcome, detail) = match result {
             // Money is refunded, or an order run again, on such a word: the carrier itself has to have been heard.
@@ -150,7 +154,7 @@ impl Worker {
             }
             Ok(Ok(word)) => (Ok(word), Outcome::Done, None),
             Ok(Err(why)) => (Err(()), Outcome::Unreachable, Some(why)),
-            Err(Fault::Busy) => (Err(()), Outcome::Refused, Some(Fault::Busy.to_string())),
+            Err(Fault::Busy(busy)) => (Err(()), Outcome::Refused, Some(busy.to_string())),
             Err(fault) => (Err(()), Outcome::Faulted, Some(format!("the module {fault}"))),
         };
         self.end(log, outcome, detail.as_deref(), &usage).await;
@@ -223,7 +227,10 @@ impl Worker {
         let time = Time::from_now(Duration::from_millis(
             settings.limits.deadline_ms + settings.handling.overtime_ms,
         ));
-        let Ran { result, usage } = self.runner.run(settings, &version.prepared, &log, ask, time).await;
+        let Ran { result, usage } = self
+            .runner
+            .run(Kind::FollowUp, settings, &version.prepared, &log, ask, time)
+            .await;
         let result = result.map(|word| word.map_err(|failure| hidden(failure, &settings.secrets)));
         let Verdict {
             reply,

@@ -14,6 +14,7 @@ use crate::domain::module::ModuleStatus;
 use crate::domain::name::SecretName;
 use crate::domain::progress::{Callback, Notice, Progress};
 use crate::domain::secret::Secret;
+use crate::fair::Kind;
 use crate::registry::Serving;
 use crate::runner::{self, Time};
 use crate::sandbox::{Export, Fault, Prepared, Ran, Receive};
@@ -49,7 +50,10 @@ impl Worker {
         log.event("completion.receive", &shown(&callback));
         let time = Time::from_now(Duration::from_millis(settings.limits.deadline_ms));
         let ask = Receive { callback };
-        let Ran { result, usage } = self.runner.run(settings, &version.prepared, &log, ask, time).await;
+        let Ran { result, usage } = self
+            .runner
+            .run(Kind::Event, settings, &version.prepared, &log, ask, time)
+            .await;
         let (received, outcome, detail) = match result {
             // What the module could not make sure of, it cannot know.
             Ok(Ok(_)) if is_unheard(&log.exchanges()) => (
@@ -59,7 +63,7 @@ impl Worker {
             ),
             Ok(Ok(notices)) => self.take(serving, log.id(), notices).await,
             Ok(Err(why)) => (Received::Bad, Outcome::Rejected, Some(why)),
-            Err(Fault::Busy) => (Received::Later, Outcome::Refused, Some(Fault::Busy.to_string())),
+            Err(Fault::Busy(busy)) => (Received::Later, Outcome::Refused, Some(busy.to_string())),
             Err(fault) => (Received::Later, Outcome::Faulted, Some(format!("the module {fault}"))),
         };
         self.end(&log, outcome, detail.as_deref(), &usage).await;
