@@ -97,6 +97,7 @@ impl App {
         let door = Arc::new(Door::new(egress::Config {
             own_listeners,
             networks: registry.named_networks(),
+            roots: config.tls_roots,
             ..egress::Config::default()
         }));
         let registry = Arc::new(registry);

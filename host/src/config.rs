@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use serde::Deserialize;
 
 use crate::domain::secret::Secret;
+use crate::egress::Roots;
 use crate::sandbox::{CompileLimits, Compiler};
 use crate::telecloud::decode::DecodeLimits;
 use crate::{gateway, public, sandbox, server};
@@ -76,6 +77,10 @@ pub struct Settings {
     /// Memory that compiling one component may take, in bytes of address space [default: 2147483648]
     #[arg(long, env = "PATCHBAY_COMPILE_MEMORY_BYTES", value_name = "BYTES")]
     pub compile_memory_bytes: Option<u64>,
+    /// Whose authorities carriers' certificates are checked by, unless a grant has its own: the machine's, or those that
+    /// Mozilla trusts [default: system]
+    #[arg(long, env = "PATCHBAY_TLS_ROOTS", value_name = "ROOTS")]
+    pub tls_roots: Option<Roots>,
     /// Seconds that calls under way may take after SIGTERM [default: 25]
     #[arg(long, env = "PATCHBAY_DRAIN_SECONDS", value_name = "SECONDS")]
     pub drain_seconds: Option<u64>,
@@ -125,6 +130,8 @@ pub struct Config {
     pub gateway: gateway::Config,
     /// Largest component that may be uploaded, in bytes.
     pub upload_bytes: usize,
+    /// Whose authorities carriers' certificates are checked by.
+    pub tls_roots: Roots,
     /// The sandbox's own settings.
     pub sandbox: sandbox::Config,
     /// The platform admin's token, when the environment sets it.
@@ -203,6 +210,7 @@ impl Settings {
             upload_bytes: self.upload_bytes.or(other.upload_bytes),
             compile_cpu_seconds: self.compile_cpu_seconds.or(other.compile_cpu_seconds),
             compile_memory_bytes: self.compile_memory_bytes.or(other.compile_memory_bytes),
+            tls_roots: self.tls_roots.or(other.tls_roots),
             drain_seconds: self.drain_seconds.or(other.drain_seconds),
         }
     }
@@ -318,6 +326,7 @@ impl Settings {
             public,
             gateway: gateway::Config { decode },
             upload_bytes,
+            tls_roots: self.tls_roots.unwrap_or_default(),
             sandbox,
             admin_token,
         })

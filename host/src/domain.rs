@@ -6,6 +6,7 @@ pub mod answer;
 pub mod audit;
 pub mod batch;
 pub mod call;
+pub mod certificate;
 pub mod event;
 pub mod grant;
 pub mod handling;

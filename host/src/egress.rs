@@ -30,7 +30,7 @@ pub use error::DoorError;
 pub use networks::Networks;
 pub use passage::{Passage, Spent, Timeouts};
 pub use record::{Ended, ExchangeNumber, RecordFailed, Recorder, Started};
-pub use tls::Tls;
+pub use tls::{Roots, Tls};
 
 #[cfg(test)]
 mod tests;

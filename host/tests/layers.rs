@@ -42,7 +42,7 @@ const AREAS: [(&str, &str); 21] = [
     ),
     ("public", "domain telecloud fair gateway"),
     ("server", ""),
-    ("config", "domain telecloud sandbox gateway public server"),
+    ("config", "domain telecloud egress sandbox gateway public server"),
     ("cli", "domain journal jobs batches api"),
     (
         "app",
@@ -51,7 +51,7 @@ const AREAS: [(&str, &str); 21] = [
 ];
 
 /// Crates that only some areas may name.
-const CRATES: [(&str, &[&str]); 8] = [
+const CRATES: [(&str, &[&str]); 11] = [
     ("wasmtime", &["sandbox"]),
     ("wasmtime_wasi", &["sandbox"]),
     ("wasmtime_wasi_http", &["sandbox"]),
@@ -60,6 +60,9 @@ const CRATES: [(&str, &[&str]); 8] = [
     ("axum", &["api", "public", "server", "app"]),
     ("reqwest", &["cli"]),
     ("tokio_rustls", &["egress", "cli"]),
+    ("rustls_native_certs", &["egress"]),
+    ("webpki_roots", &["egress"]),
+    ("x509_parser", &["domain"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -57,6 +57,12 @@ pub(crate) fn run<S: AsRef<OsStr>>(root: &Path, arguments: &[S]) -> Result<()> {
     Ok(())
 }
 
+/// Whether cargo does this. What it says is not shown.
+pub(crate) fn succeeds(root: &Path, arguments: &[&str]) -> bool {
+    let output = cargo(root).args(arguments).output();
+    output.is_ok_and(|output| output.status.success())
+}
+
 /// Runs a program that was built before, by its path below the target folder.
 pub(crate) fn run_built(root: &Path, path: &str, arguments: &[&str]) -> Result<()> {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder));

@@ -7,6 +7,7 @@
 )]
 
 mod cargo;
+mod deny;
 mod guests;
 
 use std::ffi::OsString;
@@ -56,6 +57,8 @@ enum Command {
         #[arg(long)]
         quick: bool,
     },
+    /// Look at what comes into the build: licences, banned crates, sources, advisories; takes cargo-deny
+    Deny,
     /// Build the modules of examples/ and tests/guests/ as components, into target/guests/
     Guests,
 }
@@ -68,6 +71,7 @@ fn main() -> Result<()> {
         Command::Crash { cycles, seed, power } => crash(root, cycles, seed, power),
         Command::Test { arguments } => test(root, &arguments),
         Command::Bench { quick } => bench(root, quick),
+        Command::Deny => deny::check(root),
         Command::Guests => {
             for guest in guests::build_all(root)? {
                 println!("{:<16} {:>9} bytes  {}", guest.name, guest.bytes, guest.path.display());

@@ -7,15 +7,18 @@ use clap::{Args, Subcommand};
 
 use super::client::read;
 use super::failure::Failure;
-use super::printer::{table, word};
+use super::printer::{table, time, word};
 use super::{ModuleArgs, Session, input};
 use crate::domain::event::ActionKind;
-use crate::domain::grant::{Grant, Scheme};
+use crate::domain::certificate::Certificate;
+use crate::domain::grant::{Grant, GrantTls, Scheme};
 use crate::domain::name::{ConfigKey, NetworkName, SecretName};
 
 pub(super) const EXAMPLES: &str = "Examples:
   patchbay grant add acme sim carrier-api --host api.carrier.example \\
       --method GET --method POST --path '/v1/lines/{mdn}' --path '/v1/orders/**' --secret carrier-token
+  patchbay grant add acme sim lab --host lab.carrier.example --method POST --path '/**' --ca carrier-ca.pem \
+      --client-certificate acme.pem --client-key carrier-key
   patchbay grant list acme sim --json > grants.json
   patchbay grant replace acme sim grants.json
 
@@ -88,6 +91,15 @@ pub struct GrantArgs {
     /// The network that the destination is in, if not the internet; takes the platform admin's token
     #[arg(long, value_name = "NETWORK")]
     network: Option<NetworkName>,
+    /// PEM file with the certificates of the carrier's own authorities; only these are trusted
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// PEM file with the certificate to show the carrier, and those between it and the carrier's authority
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    client_certificate: Option<PathBuf>,
+    /// The secret that is the certificate's private key; set it before
+    #[arg(long, value_name = "NAME", requires = "client_certificate")]
+    client_key: Option<SecretName>,
 }
 
 const ACTIONS: &[&str] = &[
@@ -105,22 +117,30 @@ const ACTIONS: &[&str] = &[
     "audit",
 ];
 
-impl From<GrantArgs> for Grant {
-    fn from(args: GrantArgs) -> Self {
-        Self {
-            name: args.name,
-            scheme: args.scheme,
-            host: args.host,
-            port: args.port,
-            methods: args.methods.into_iter().collect(),
-            paths: args.paths,
-            actions: args.actions.into_iter().collect(),
-            secrets: args.secrets.into_iter().collect(),
-            requests: args.requests,
-            timeout_ms: args.timeout_ms,
-            read_only: args.read_only,
-            network: args.network,
-        }
+impl GrantArgs {
+    fn grant(self) -> Result<Grant, Failure> {
+        let text = |path: Option<PathBuf>| path.map(|path| input::file(&path)).transpose();
+        let tls = GrantTls {
+            ca: text(self.ca)?,
+            client_certificate: text(self.client_certificate)?,
+            client_key: self.client_key,
+        };
+        let says_something = tls.ca.is_some() || tls.client_certificate.is_some();
+        Ok(Grant {
+            name: self.name,
+            scheme: self.scheme,
+            host: self.host,
+            port: self.port,
+            methods: self.methods.into_iter().collect(),
+            paths: self.paths,
+            actions: self.actions.into_iter().collect(),
+            secrets: self.secrets.into_iter().collect(),
+            requests: self.requests,
+            timeout_ms: self.timeout_ms,
+            read_only: self.read_only,
+            network: self.network,
+            tls: says_something.then_some(tls),
+        })
     }
 }
 
@@ -128,7 +148,7 @@ pub(super) async fn run(command: Command, session: &mut Session<'_>) -> Result<(
     match command {
         Command::Add { module, grant } => {
             let mut grants = current(&module, session).await?;
-            let grant = Grant::from(*grant);
+            let grant = grant.grant()?;
             if grants.iter().any(|other| other.name == grant.name) {
                 return Err(Failure::Declined(format!("there is a grant {} already", grant.name)));
             }
@@ -150,8 +170,12 @@ pub(super) async fn run(command: Command, session: &mut Session<'_>) -> Result<(
             let found = session.client.get(&module.path(&["grants"])).await?;
             session.printer.show(&found, |out| {
                 let grants: Vec<Grant> = read(&found)?;
+                let mut headings = vec!["GRANT", "DESTINATION", "METHODS", "PATHS", "ACTIONS", "SECRETS"];
+                // Few carriers want more than the ordinary, and what they want takes room.
+                if grants.iter().any(|grant| grant.tls.is_some()) {
+                    headings.push("TLS");
+                }
                 let rows = grants.into_iter().map(row).collect();
-                let headings = ["GRANT", "DESTINATION", "METHODS", "PATHS", "ACTIONS", "SECRETS"];
                 table(out, &headings, rows, "There are no grants: the module reaches nothing.")
             })
         }
@@ -174,7 +198,7 @@ fn row(grant: Grant) -> Vec<String> {
         true => "all".to_owned(),
         false => Vec::from_iter(actions).join(" "),
     };
-    vec![
+    let mut cells = vec![
         grant.name.to_string(),
         format!("{}://{}{port}{network}", word(&grant.scheme), grant.host),
         Vec::from_iter(grant.methods).join(" "),
@@ -186,7 +210,29 @@ fn row(grant: Grant) -> Vec<String> {
             .map(SecretName::as_str)
             .collect::<Vec<_>>()
             .join(" "),
-    ]
+    ];
+    cells.extend(grant.tls.map(|tls| terms(&tls)));
+    cells
+}
+
+/// Whom a grant trusts and what it shows: each certificate by what tells it from others, and until when. Never the key.
+fn terms(tls: &GrantTls) -> String {
+    let mut lines = Vec::new();
+    for (says, pem) in [("trusts only", &tls.ca), ("shows", &tls.client_certificate)] {
+        let Some(pem) = pem else { continue };
+        match Certificate::read(pem) {
+            Ok(certificates) => lines.extend(certificates.iter().flat_map(|certificate| {
+                [
+                    format!("{says} {} until {}", certificate.subject, time(certificate.until)),
+                    format!("  SHA-256 {}", certificate.fingerprint()),
+                ]
+            })),
+            // The gateway has taken it; a command of another version may not know why.
+            Err(error) => lines.push(format!("{says} what {error}")),
+        }
+    }
+    lines.extend(tls.client_key.iter().map(|key| format!("its key is secret {key}")));
+    lines.join("\n")
 }
 
 async fn current(module: &ModuleArgs, session: &Session<'_>) -> Result<Vec<Grant>, Failure> {

@@ -1,3 +1,5 @@
+mod grant;
+
 use clap::{CommandFactory, Parser};
 use serde_json::Value;
 

@@ -38,6 +38,19 @@ fn what_a_post_may_contain_can_be_set() {
 }
 
 #[test]
+fn the_machines_authorities_are_trusted_unless_others_are_chosen() {
+    for (file, expected) in [
+        ("", Roots::System),
+        ("tls_roots = \"system\"", Roots::System),
+        ("tls_roots = \"bundled\"", Roots::Bundled),
+    ] {
+        assert_eq!(resolve(file, &[]).expect("all is right").tls_roots, expected, "{file}");
+    }
+    let error = resolve("tls_roots = \"none\"", &[]).expect_err("refused").to_string();
+    assert!(error.contains("tls_roots") && error.contains("bundled"), "{error}");
+}
+
+#[test]
 fn what_is_wrong_is_named_by_its_key() {
     for (file, variables, expected) in [
         ("colour = 1", &[][..], "unknown field `colour`"),

@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::tls::GrantTls;
 use super::event::ActionKind;
 use super::name::{NetworkName, SecretName};
+
+mod tls;
 
 /// Scheme of a destination.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -71,9 +74,18 @@ pub struct Grant {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "lab")]
     pub network: Option<NetworkName>,
+    /// What differs for TLS with this destination: its own authorities, a certificate of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<GrantTls>,
 }
 
 impl Grant {
+    /// The secret that is the private key of its client certificate.
+    #[must_use]
+    pub fn client_key(&self) -> Option<&SecretName> {
+        self.tls.as_ref()?.client_key.as_ref()
+    }
+
     /// Whether it is one of the actions that this is for.
     #[must_use]
     pub fn holds_during(&self, action: ActionKind) -> bool {

@@ -23,7 +23,7 @@ use super::policy::{Admitted, Permit, is_read_only};
 use super::record::{Ended, Entry, Sent, Started};
 use super::secrets::{Place, Placer, mentions};
 use super::target::{Host, Target};
-use super::tls::Tls;
+use super::tls::{Roots, Tls};
 use crate::domain::grant::Scheme;
 use crate::domain::limits::LimitName;
 use crate::domain::secret::{MASK, Secret};
@@ -46,6 +46,8 @@ pub struct Config {
     pub own_listeners: Vec<SocketAddr>,
     /// The networks that grants can name.
     pub networks: Arc<Networks>,
+    /// Whose authorities are trusted where a grant does not say.
+    pub roots: Roots,
 }
 
 impl Default for Config {
@@ -58,6 +60,7 @@ impl Default for Config {
             response_header_bytes_max: 64 << 10,
             own_listeners: Vec::new(),
             networks: Arc::default(),
+            roots: Roots::default(),
         }
     }
 }
@@ -73,10 +76,11 @@ pub struct Door {
 }
 
 impl Door {
-    /// A door that looks names up as this machine does and trusts the authorities that it trusts.
+    /// A door that looks names up as this machine does.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self::with(config, Arc::new(SystemResolver::new()), Tls::native())
+        let tls = Tls::trusting(config.roots.load());
+        Self::with(config, Arc::new(SystemResolver::new()), tls)
     }
 
     /// A door with a resolver and authorities of its own.
@@ -277,7 +281,7 @@ impl Door {
                 exchange(stream, request, &caps(Instant::now())).await
             }
             Scheme::Https => {
-                let encrypted = timeout_at(connect_by, self.tls.handshake(&target.host, stream)).await;
+                let encrypted = timeout_at(connect_by, self.tls.handshake(&target.host, permit.tls(), stream)).await;
                 let mut encrypted = encrypted.map_err(|_| {
                     DoorError::ConnectTimeout(format!("{} did not finish the TLS handshake in time", target.host))
                 })??;
@@ -290,6 +294,7 @@ impl Door {
                 headers::incoming(response.headers_mut());
                 Ok(response)
             }
+            Err(error @ DoorError::TlsFailed(_)) => Err(error),
             // The connection broke in the moment between: the network had taken nothing of the request yet.
             Err(_) if !sent.get() => Err(DoorError::Unreachable(format!(
                 "the connection to {} was lost before anything was sent",

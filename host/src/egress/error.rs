@@ -4,8 +4,8 @@ use super::record::Ended;
 
 /// Why an exchange came to nothing.
 ///
-/// Up to and including [`DoorError::CertificateInvalid`], certainly not one byte of the request has left. From there on, some
-/// or all of it has: the carrier may have carried it out, and nobody sends it again.
+/// Up to and including [`DoorError::CertificateInvalid`], the carrier has certainly not read one byte of the request. From
+/// there on, some or all of it has left: the carrier may have carried it out, and nobody sends it again.
 ///
 /// The texts are for the record of the call. None of them has a secret in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +58,8 @@ pub enum DoorError {
     /// Time ran out before anything was sent.
     #[error("{0}")]
     ConnectTimeout(String),
-    /// No encrypted connection could be agreed upon.
+    /// No encrypted connection could be agreed upon. With TLS 1.3 the carrier judges the client's certificate after the
+    /// request was sent, and reads the request after it has judged.
     #[error("{0}")]
     TlsFailed(String),
     /// The carrier's certificate is not valid for its name, now, from a known authority.

@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::body::Gathered;
 use super::error::DoorError;
 use super::passage::{Spent, Way};
+use super::tls::client_refused;
 use crate::domain::limits::LimitName;
 
 /// What an answer may take, in size and time.
@@ -121,6 +122,8 @@ fn before_head(error: &hyper::Error, caps: &Caps<'_>) -> DoorError {
         }
     } else if error.is_parse() {
         DoorError::ProtocolError(format!("the carrier's answer is not HTTP/1.1: {error}"))
+    } else if let Some(why) = client_refused(error) {
+        DoorError::TlsFailed(why)
     } else {
         DoorError::Terminated("the carrier closed the connection without an answer".to_owned())
     }

@@ -11,10 +11,15 @@ use super::address;
 use super::networks::Named;
 use super::path::Template;
 use super::target::{Host, Target, own_port, scheme_name};
+use super::tls::Terms;
 use crate::domain::event::ActionKind;
 use crate::domain::grant::{Grant, Scheme};
 use crate::domain::limits::CEILING;
 use crate::domain::name::SecretName;
+
+pub use self::tls::check_dates;
+
+mod tls;
 
 /// Most grants of a module. Carriers have a handful of hosts; the door looks through all of them for each request.
 pub const GRANTS_MAX: usize = 64;
@@ -46,6 +51,7 @@ struct Rule {
     host: HostPattern,
     port: u16,
     paths: Vec<Template>,
+    tls: Option<Terms>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -83,7 +89,9 @@ impl Policy {
             }
             rules.push(Rule::compile(&grant).map_err(|(field, why)| invalid(field, why))?);
         }
-        Ok(Self { rules })
+        let policy = Self { rules };
+        policy.keys_stay_here()?;
+        Ok(policy)
     }
 
     /// Whether some grant lets this secret out during this action, wherever to.
@@ -162,10 +170,15 @@ impl Rule {
             );
             return Err(("timeout_ms", why));
         }
+        if grant.tls.is_some() && grant.scheme == Scheme::Http {
+            let why = "goes with the scheme https, and this grant is for http";
+            return Err(("tls", why.to_owned()));
+        }
         Ok(Self {
             host,
             port: grant.port.unwrap_or_else(|| own_port(grant.scheme)),
             paths,
+            tls: grant.tls.as_ref().map(Terms::read).transpose()?,
             grant: grant.clone(),
         })
     }
@@ -348,6 +361,11 @@ impl<'p> Permit<'p> {
     #[must_use]
     pub fn grant(&self) -> &'p Grant {
         &self.rule.grant
+    }
+
+    /// What it says about TLS.
+    pub(super) fn tls(&self) -> Option<&'p Terms> {
+        self.rule.tls.as_ref()
     }
 
     /// The grant's place in its policy, counted from 0.

@@ -1,10 +1,13 @@
-//! Encryption to carriers: TLS 1.2 or newer, the host's own name, the machine's root certificates.
+//! Encryption to carriers: TLS 1.2 or newer, the host's own name, authorities that are trusted.
+//!
+//! Revocation is not checked: it takes requests to third parties, and most authorities now rely on short lives instead.
 
-use std::io;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use rustls::client::{ResolvesClientCert, Resumption, WantsClientCert};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsConnector, rustls};
 
@@ -12,69 +15,74 @@ use super::connect::Watched;
 use super::error::DoorError;
 use super::target::Host;
 
-/// What every encrypted connection is made with; built once. Without it, such connections fail and say why.
+pub(super) use self::failure::client_refused;
+pub use self::roots::Roots;
+pub(super) use self::terms::Terms;
+
+mod failure;
+mod roots;
+mod terms;
+
+/// What every encrypted connection is made with, unless its grant has terms of its own. Built once.
 ///
-/// Nothing of a request is ever sent in TLS 1.3's early data, which could be played again.
-pub struct Tls(Result<TlsConnector, String>);
+/// Nothing of a request is ever sent in TLS 1.3's early data, which could be played again. No session is resumed: the next
+/// connection may be another tenant's, and a resumed session would pass for whoever began it.
+pub struct Tls {
+    /// Authorities. Without any, connections by grants that have none of their own fail and say why.
+    roots: Arc<RootCertStore>,
+    connector: Result<TlsConnector, String>,
+}
 
 impl Tls {
-    /// Trusts the authorities that this machine trusts.
-    #[must_use]
-    pub fn native() -> Self {
-        let found = rustls_native_certs::load_native_certs();
-        for error in &found.errors {
-            tracing::warn!(%error, "a root certificate of this machine cannot be read");
-        }
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(found.certs);
-        Self::trusting(roots)
-    }
-
     /// Trusts these authorities.
     #[must_use]
     pub fn trusting(roots: RootCertStore) -> Self {
-        if roots.is_empty() {
-            let why = "this machine has no root certificates to check a carrier's by: install ca-certificates, or name a file \
-                       of them in SSL_CERT_FILE";
-            return Self(Err(why.to_owned()));
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-            .map(|builder| builder.with_root_certificates(roots).with_no_client_auth());
-        Self(match config {
-            Ok(mut config) => {
-                config.alpn_protocols = vec![b"http/1.1".to_vec()];
-                Ok(TlsConnector::from(Arc::new(config)))
-            }
-            Err(error) => Err(format!("TLS cannot be set up: {error}")),
-        })
+        let roots = Arc::new(roots);
+        let connector = connector(&roots, None);
+        Self { roots, connector }
     }
 
     /// Agrees on encryption with whoever answered, if they can prove to be `host`.
-    pub(super) async fn handshake(&self, host: &Host, stream: Watched) -> Result<TlsStream<Watched>, DoorError> {
-        let connector = self.0.as_ref().map_err(|why| DoorError::TlsFailed(why.clone()))?;
+    pub(super) async fn handshake(
+        &self,
+        host: &Host,
+        terms: Option<&Terms>,
+        stream: Watched,
+    ) -> Result<TlsStream<Watched>, DoorError> {
+        let connector = match terms {
+            Some(terms) => terms.connector(&self.roots, Timestamp::now()),
+            None => self.connector.clone(),
+        };
+        let connector = connector.map_err(DoorError::TlsFailed)?;
         let name = match host {
             Host::Name(name) => ServerName::try_from(name.clone())
                 .map_err(|_| DoorError::TlsFailed(format!("{name} is not a name that a certificate can have")))?,
             Host::Address(address) => ServerName::from(*address),
         };
-        connector
-            .connect(name, stream)
-            .await
-            .map_err(|error| failure(host, &error))
+        let own_roots = terms.is_some_and(Terms::has_roots);
+        let stream = connector.connect(name, stream).await;
+        stream.map_err(|error| failure::handshake(host, own_roots, &error))
     }
 }
 
-fn failure(host: &Host, error: &io::Error) -> DoorError {
-    let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match cause {
-        Some(rustls::Error::InvalidCertificate(why)) => {
-            DoorError::CertificateInvalid(format!("the certificate of {host} is not valid: {why}"))
-        }
-        Some(rustls::Error::NoCertificatesPresented) => {
-            DoorError::CertificateInvalid(format!("{host} showed no certificate"))
-        }
-        _ => DoorError::TlsFailed(format!("TLS with {host} failed: {error}")),
+/// What connections are made with that trust these authorities and show this certificate.
+fn connector(
+    roots: &Arc<RootCertStore>,
+    identity: Option<Arc<dyn ResolvesClientCert>>,
+) -> Result<TlsConnector, String> {
+    if roots.is_empty() {
+        return Err(roots::NONE.to_owned());
     }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(|error| format!("TLS cannot be set up: {error}"))?;
+    let builder: ConfigBuilder<ClientConfig, WantsClientCert> = builder.with_root_certificates(Arc::clone(roots));
+    let mut config = match identity {
+        Some(identity) => builder.with_client_cert_resolver(identity),
+        None => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.resumption = Resumption::disabled();
+    Ok(TlsConnector::from(Arc::new(config)))
 }

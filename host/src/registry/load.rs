@@ -131,11 +131,6 @@ impl Registry {
             }
             None => Vec::new(),
         };
-        let policy = Policy::compile(grants.clone()).unwrap_or_else(|error| {
-            // The rules for grants have become stricter since. To deny is safe, and calls say what they were denied.
-            tracing::error!(module = %path, %error, "stored grants are not valid any more; the module reaches nothing");
-            Policy::default()
-        });
         let batches = documents.batches.map(|(key, value)| paths::decode(&key, &value));
         let batches: BatchSettings = batches.transpose().unwrap_or_else(|error| {
             // The machine may know fewer time zones than the one before. What is not scheduled can be run by hand.
@@ -148,6 +143,12 @@ impl Registry {
             let secret = self.open(path, &name, &sealed)?;
             secrets.insert(name, secret);
         }
+        let policy = Policy::compile(grants.clone()).and_then(|policy| policy.with_keys(&secrets));
+        let policy = policy.unwrap_or_else(|error| {
+            // The rules for grants have become stricter since. To deny is safe, and calls say what they were denied.
+            tracing::error!(module = %path, %error, "stored grants are not valid any more; the module reaches nothing");
+            Policy::default()
+        });
         let module: Module = read(&folder, documents.module)?;
         let callback = callback::secret(&self.vault, path, module.callback_since);
         Ok(ModuleState {

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use super::access::Principal;
+use super::state::ModuleState;
 use super::{Registry, RegistryError, Written, paths};
 use crate::domain::grant::Grant;
 use crate::domain::name::{ConfigKey, ModulePath, SecretName};
 use crate::domain::secret::Secret;
-use crate::egress::policy::Policy;
+use crate::egress::policy::{self, Policy};
 use crate::journal::Known;
 use crate::storage::Expect;
 
@@ -91,6 +93,11 @@ impl Registry {
         let document = bounded("grants", paths::encode(&grants)?)?;
         let mut change = self.change(&path.tenant).await?;
         let module = change.state.module_mut(&path.module)?;
+        let policy = policy.with_keys(&module.secrets)?;
+        // One that is there already may stay, so that another can be added beside it.
+        for grant in grants.iter().filter(|grant| !module.grants.contains(grant)) {
+            policy::check_dates(grant, Timestamp::now())?;
+        }
         if *by != Principal::PlatformAdmin
             && let Some(grant) = grants
                 .iter()
@@ -134,8 +141,8 @@ impl Registry {
     /// Sets a secret, sealed for this module and this name.
     ///
     /// # Errors
-    /// When there is no such tenant or module, the secret is empty or too long or one too many, or nothing could be
-    /// written.
+    /// When there is no such tenant or module, the secret is empty or too long or one too many, a grant names it as its
+    /// client key and it is another, or nothing could be written.
     pub async fn put_secret(
         &self,
         path: &ModulePath,
@@ -152,6 +159,9 @@ impl Registry {
         }
         let mut change = self.change(&path.tenant).await?;
         let module = change.state.module_mut(&path.module)?;
+        if module.secrets.get(name) != Some(&secret) {
+            not_a_client_key(module, name)?;
+        }
         let mut secrets = BTreeMap::clone(&*module.secrets);
         let sealed = self.vault.seal(&paths::secret_place(path, name), &secret);
         let written = match secrets.insert(name.clone(), secret) {
@@ -173,7 +183,7 @@ impl Registry {
     /// Removes a secret.
     ///
     /// # Errors
-    /// When there is no such tenant, module or secret, or nothing could be written.
+    /// When there is no such tenant, module or secret, a grant names it as its client key, or nothing could be written.
     pub async fn delete_secret(&self, path: &ModulePath, name: &SecretName) -> Result<(), RegistryError> {
         let mut change = self.change(&path.tenant).await?;
         let module = change.state.module_mut(&path.module)?;
@@ -184,10 +194,27 @@ impl Registry {
                 name: name.clone(),
             });
         }
+        not_a_client_key(module, name)?;
         self.stores.documents.delete(&paths::secret_folder(path, name)).await?;
         module.set_secrets(secrets);
         self.commit(change.state);
         Ok(())
+    }
+}
+
+/// A certificate without its key is of no use, and there is no moment at which both could change together: another key gets
+/// another name, and then the grant names both.
+fn not_a_client_key(module: &ModuleState, name: &SecretName) -> Result<(), RegistryError> {
+    match module.grants.iter().find(|grant| grant.client_key() == Some(name)) {
+        None => Ok(()),
+        Some(grant) => Err(RegistryError::Invalid {
+            field: name.to_string(),
+            why: format!(
+                "is the private key of the client certificate of grant {}: set another key under another name, change the grant, \
+                 then remove this one",
+                grant.name
+            ),
+        }),
     }
 }
 

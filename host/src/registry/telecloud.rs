@@ -109,6 +109,7 @@ impl Telecloud {
             timeout_ms: TIMEOUT.as_secs() * 1_000,
             read_only: false,
             network: access.network.clone(),
+            tls: None,
         };
         let policy = Policy::compile(vec![grant]).map_err(|error| invalid(format!("leads nowhere: {}", error.why)))?;
         let placeholder = secrets::placeholder(&secret);

@@ -3,6 +3,7 @@ mod callback;
 mod changes;
 mod networks;
 mod telecloud;
+mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -158,11 +158,12 @@ impl Admin {
         let settings = json!({ "title": module, "limits": deployment.limits, "handling": deployment.handling });
         self.put(&at, settings).await?;
         self.put(&format!("{at}/config"), deployment.config).await?;
-        self.put(&format!("{at}/grants"), deployment.grants).await?;
+        // A grant that names a client key wants it to be there.
         for (name, value) in deployment.secrets {
             self.put(&format!("{at}/secrets/{name}"), json!({ "value": value }))
                 .await?;
         }
+        self.put(&format!("{at}/grants"), deployment.grants).await?;
         let version = self.upload(tenant, module, deployment.component).await?.ok()?;
         self.put(&format!("{at}/active"), json!({ "version": version["number"] }))
             .await?;

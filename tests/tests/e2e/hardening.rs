@@ -1,9 +1,11 @@
 //! What a hostile tenant, carrier or sender may try, and what must happen: one file for each way in. The table in
 //! `tests/README.md` has them all.
 
+mod advisories;
 mod answers;
 mod execution;
 mod front_door;
 mod identity;
+mod tls;
 mod upload;
 mod way_out;

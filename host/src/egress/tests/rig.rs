@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use tokio_rustls::rustls::RootCertStore;
 
 use crate::domain::event::ActionKind;
+use crate::domain::grant::Grant;
 use crate::domain::limits::Limits;
 use crate::domain::name::SecretName;
 use crate::domain::secret::Secret;
@@ -273,7 +274,7 @@ impl Rig {
     pub(super) fn passage(&self) -> Passage {
         let grants = serde_json::from_value(Value::Array(self.grants.clone())).expect("grants");
         Passage {
-            policy: Arc::new(Policy::compile(grants).expect("valid grants")),
+            policy: Arc::new(self.policy(grants)),
             secrets: Arc::new(self.secrets.clone()),
             limits: self.limits.clone(),
             action: ActionKind::Create,
@@ -282,6 +283,11 @@ impl Rig {
             recorder: Arc::clone(&self.book) as Arc<dyn Recorder>,
             spent: Spent::default(),
         }
+    }
+
+    fn policy(&self, grants: Vec<Grant>) -> Policy {
+        let policy = Policy::compile(grants).and_then(|policy| policy.with_keys(&self.secrets));
+        policy.expect("valid grants")
     }
 
     pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, DoorError> {

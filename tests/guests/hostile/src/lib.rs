@@ -12,11 +12,14 @@
 //! | `fetch` | sends one request to `url` by `method` (GET unless set; POST has a JSON body), with the secret that `secret` names, if it names one, see `fetch.rs`; answers the status as VAR1 and the body, if it has one, as VAR2 (in hexadecimal digits if `body_as` is `hex`) |
 //! | `two-step` | POSTs to `url`, then to `second_url`; a failure of either is returned as `?` makes it |
 //! | `claim` | POSTs to `url` if that is set, with the setting `authorization` as that header, then, whatever came of it, ends as the setting `claim` says, see `claim.rs` |
+//! | `cross` | breaks the one rule of wasi:http that `rule` names, see `crossing.rs` |
 //! | `echo` | answers what it was given, see `echo.rs`, and logs the documents as JSON |
 //!
 //! Any other mode is rejected with `No such mode: …`. What it says when it is asked something else is in `follow_up.rs`.
 
 mod claim;
+#[cfg(target_family = "wasm")]
+mod crossing;
 mod echo;
 mod exhaust;
 mod fetch;
@@ -70,6 +73,8 @@ fn act(order: &Order) -> Outcome {
         "fetch" => fetch::fetch(order),
         "two-step" => fetch::two_step(order),
         "claim" => claim::claim(order),
+        #[cfg(target_family = "wasm")]
+        "cross" => crossing::cross(),
         "echo" => echo::echo(order),
         other => Err(Failure::rejected(format!("No such mode: {other}"))),
     }
