@@ -41,6 +41,7 @@ use utoipa_axum::routes;
 
 use crate::batches::Batches;
 use crate::gateway::Passwords;
+use crate::guessing::Guard;
 use crate::jobs::Jobs;
 pub use crate::jobs::{Action, JobView};
 use crate::journal::Journal;
@@ -86,6 +87,8 @@ pub struct Api {
     pub registrar: Arc<Registrar>,
     /// Usage and audits.
     pub batches: Arc<Batches>,
+    /// Counts wrong tokens.
+    pub guard: Arc<Guard>,
     /// Changes passwords.
     pub passwords: Arc<dyn Passwords>,
 }

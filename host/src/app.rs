@@ -18,20 +18,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, Api};
 use crate::batches::{self, Batches};
-use crate::config::Config;
+use crate::config::{Config, INSIDE};
 use crate::egress::{self, Door};
 use crate::gateway::Gateway;
+use crate::guessing::{Episode, Guard};
 use crate::jobs::{Jobs, Worker};
 use crate::journal::Journal;
 use crate::orders::Orders;
 use crate::registration::Registrar;
+use crate::registry::Registry;
 use crate::registry::admin_token::AdminToken;
-use crate::registry::{Registry, root_key};
 use crate::runner::Runner;
 use crate::sandbox::Sandbox;
 use crate::storage::Stores;
-use crate::vault::Vault;
-use crate::{public, server};
+use crate::{keyring, public, server};
 
 /// A gateway that serves.
 pub struct App {
@@ -75,10 +75,12 @@ impl App {
     /// When the data directory is in use or damaged, the key does not fit, or an address cannot be listened on.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         make_folder(&config.data_dir).map_err(failed(format!("data_dir {}", config.data_dir.display())))?;
-        let vault = Arc::new(Vault::open(&config.key_file).map_err(failed("key_file"))?);
+        if config.root_key.is_inside(&config.data_dir) {
+            return Err(failed(config.root_key.to_string())(INSIDE));
+        }
         let stores = Stores::open(&config.data_dir).map_err(failed("data_dir"))?;
-        let key = root_key::check(&*stores.documents, &vault).await;
-        key.map_err(failed(format!("key_file {}", config.key_file.display())))?;
+        let vault = keyring::open(&*stores.documents, &config.root_key).await;
+        let vault = Arc::new(vault.map_err(failed("keys"))?);
         let admin_token = config.admin_token.as_ref();
         let token = AdminToken::establish(&*stores.documents, &vault, admin_token, &config.data_dir).await;
         let token = token.map_err(failed("admin token"))?;
@@ -119,10 +121,12 @@ impl App {
         );
         let batches = batches.await.map_err(failed("data_dir"))?;
         let worker = Worker::new(Arc::clone(&jobs), Arc::clone(&runner), Arc::clone(&modules));
+        let guard = Arc::new(Guard::new(Arc::clone(&vault), config.proxies, guessed));
         let gateway = Gateway::new(
             config.gateway,
             modules,
             vault,
+            Arc::clone(&guard),
             runner,
             Arc::clone(&jobs),
             Arc::clone(&worker),
@@ -130,7 +134,7 @@ impl App {
         );
         let gateway = Arc::new(gateway);
 
-        let routes = public::router(Arc::clone(&gateway), config.public);
+        let routes = public::router(Arc::clone(&gateway), Arc::clone(&guard), config.public);
         let public = Listener::serve(public, public_address, routes, config.server.clone());
         let api = Api {
             registry,
@@ -139,6 +143,7 @@ impl App {
             orders,
             registrar: Arc::new(registrar),
             batches: Arc::clone(&batches),
+            guard,
             passwords: Arc::<Gateway>::clone(&gateway),
         };
         let routes = api::router(api, config.upload_bytes);
@@ -215,6 +220,19 @@ impl Listener {
             }
             Err(error) => tracing::error!(%error, "a listener ended in a panic"),
         }
+    }
+}
+
+/// Says that a source was refused, once for each time that it begins.
+fn guessed(episode: &Episode) {
+    let Episode { target, source, untold } = episode;
+    match source {
+        Some(source) => tracing::warn!(%target, %source, untold, "too many wrong ones: this source has to wait"),
+        None => tracing::warn!(
+            %target,
+            untold,
+            "too many wrong ones, and the proxy does not say from where: set X-Forwarded-For there, or they cannot be refused"
+        ),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The command line: what the admin API can do, for people at a terminal and for scripts.
 //!
 //! A command is one or a few requests to the admin listener, and what came of them on standard output. It decides nothing:
-//! what may be done is up to the gateway.
+//! what may be done is up to the gateway. Only `vault` works on the data itself, while no gateway has it open.
 
 mod audit;
 mod call;
@@ -23,6 +23,7 @@ mod tenant;
 mod token;
 mod upload;
 mod usage;
+mod vault;
 mod version;
 
 use std::io::{self, IsTerminal, Read, Write};
@@ -42,7 +43,7 @@ pub const EXIT_CODES: &str = "Exit codes:
   2  the command line is wrong
   3  the gateway cannot be reached";
 
-/// The commands that speak to a running gateway.
+/// Every command but the one that runs the gateway.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Tenants: the operators whose modules are hosted
@@ -96,6 +97,9 @@ pub enum Command {
     /// What needs a person
     #[command(after_help = job::FALLOUT_EXAMPLES)]
     Fallout(Group<job::Fallout>),
+    /// The keys that the data is sealed with: replaced while the gateway is stopped
+    #[command(subcommand, after_help = vault::EXAMPLES)]
+    Vault(vault::Command),
     /// Print a script that completes this command line
     #[command(
         after_help = "Example:\n  patchbay completion bash > ~/.local/share/bash-completion/completions/patchbay"
@@ -198,6 +202,7 @@ pub async fn run_on(command: Command, mut whole: clap::Command, terminal: &mut T
         Command::Order(group) => with(group, terminal, order::run).await,
         Command::Job(group) => with(group, terminal, job::run).await,
         Command::Fallout(group) => with(group, terminal, job::fallout).await,
+        Command::Vault(command) => vault::run(command, terminal).await,
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut whole, "patchbay", &mut script);

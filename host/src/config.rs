@@ -2,17 +2,19 @@
 //!
 //! Everything is checked here, once, before anything starts. Each area has its own settings; this composes them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::Deserialize;
 
-use crate::domain::secret::Secret;
+use crate::domain::secret::{MASK, Secret};
 use crate::egress::Roots;
+use crate::guessing::Proxies;
 use crate::sandbox::{CompileLimits, Compiler};
 use crate::telecloud::decode::DecodeLimits;
+use crate::vault::{KeySource, RootKey};
 use crate::{gateway, public, sandbox, server};
 
 /// How log lines look.
@@ -37,8 +39,8 @@ pub struct Settings {
     /// Folder for everything that is kept [default: patchbay-data]
     #[arg(long, env = "PATCHBAY_DATA_DIR", value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
-    /// File with the key that secrets are sealed with; made if missing; keep it and back it up apart from the data
-    /// [default: the data folder's name with .key]
+    /// File with the root key, without which the data cannot be read; made at the first start; keep it and back it up
+    /// apart from the data. Or set PATCHBAY_KEY to 64 hexadecimal digits [default: the data folder's name with .key]
     #[arg(long, env = "PATCHBAY_KEY_FILE", value_name = "FILE")]
     pub key_file: Option<PathBuf>,
     /// Where TeleCloud posts to; put a TLS proxy in front of it [default: 127.0.0.1:8080]
@@ -47,6 +49,14 @@ pub struct Settings {
     /// Where the admin API is served; never the public address [default: 127.0.0.1:8081]
     #[arg(long, env = "PATCHBAY_ADMIN_LISTEN", value_name = "ADDRESS:PORT")]
     pub admin_listen: Option<SocketAddr>,
+    /// Addresses of the proxies whose X-Forwarded-For says where a request comes from [default: those on this machine]
+    #[arg(
+        long,
+        env = "PATCHBAY_TRUSTED_PROXIES",
+        value_name = "ADDRESS,…",
+        value_delimiter = ','
+    )]
+    pub trusted_proxies: Option<Vec<IpAddr>>,
     /// What is logged, as in RUST_LOG: a level, or targets with levels [default: info]
     #[arg(long, env = "PATCHBAY_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -87,7 +97,16 @@ pub struct Settings {
 }
 
 /// Variables that are no settings of the gateway but are read by it or by its command line.
-const OTHER_VARIABLES: [&str; 3] = ["PATCHBAY_ADMIN_TOKEN", "PATCHBAY_URL", "PATCHBAY_TOKEN"];
+const OTHER_VARIABLES: [&str; 4] = [ADMIN_TOKEN, KEY, "PATCHBAY_URL", "PATCHBAY_TOKEN"];
+
+/// Has the platform admin's token.
+const ADMIN_TOKEN: &str = "PATCHBAY_ADMIN_TOKEN";
+
+/// Has the root key.
+pub const KEY: &str = "PATCHBAY_KEY";
+
+/// Why a key file is refused that is in the data directory.
+pub const INSIDE: &str = "it must be outside of data_dir, or a copy of the data would hold its own key";
 
 /// Components that honest toolchains make are up to 25 MB.
 const UPLOAD_BYTES: usize = 64 << 20;
@@ -110,12 +129,14 @@ const DRAIN: Duration = Duration::from_secs(25);
 pub struct Config {
     /// Folder for everything that is kept.
     pub data_dir: PathBuf,
-    /// The root key's file.
-    pub key_file: PathBuf,
+    /// Where the root key is.
+    pub root_key: KeySource,
     /// Where TeleCloud posts to.
     pub public_listen: SocketAddr,
     /// Where the admin API is served.
     pub admin_listen: SocketAddr,
+    /// The proxies whose word is taken for where a request comes from.
+    pub proxies: Proxies,
     /// Filter of log lines.
     pub log: String,
     /// How log lines look.
@@ -154,7 +175,7 @@ pub enum ConfigError {
     Syntax {
         /// Which file.
         path: PathBuf,
-        /// What the parser said, with the place and the key.
+        /// What the parser said, with the line and the key.
         message: String,
     },
     /// A value is out of range or does not go with another.
@@ -181,16 +202,18 @@ impl Settings {
     /// # Errors
     /// The first thing that is wrong, by its key.
     pub fn resolve(self, environment: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
-        let mut admin_token = None;
+        let (mut admin_token, mut root_key) = (None, None);
         for (variable, value) in environment {
-            if variable == "PATCHBAY_ADMIN_TOKEN" {
+            if variable == ADMIN_TOKEN {
                 admin_token = Some(Secret::new(value));
+            } else if variable == KEY {
+                root_key = Some(Secret::new(value));
             } else if variable.starts_with("PATCHBAY_") && !is_known(&variable) {
                 return Err(ConfigError::Variable { variable });
             }
         }
         let file = self.config.as_deref().map(read).transpose()?.unwrap_or_default();
-        self.or(file).check(admin_token)
+        self.or(file).check(admin_token, root_key)
     }
 
     fn or(self, other: Self) -> Self {
@@ -200,6 +223,7 @@ impl Settings {
             key_file: self.key_file.or(other.key_file),
             public_listen: self.public_listen.or(other.public_listen),
             admin_listen: self.admin_listen.or(other.admin_listen),
+            trusted_proxies: self.trusted_proxies.or(other.trusted_proxies),
             log: self.log.or(other.log),
             log_format: self.log_format.or(other.log_format),
             concurrent_calls: self.concurrent_calls.or(other.concurrent_calls),
@@ -215,25 +239,26 @@ impl Settings {
         }
     }
 
-    fn check(self, admin_token: Option<Secret>) -> Result<Config, ConfigError> {
+    fn check(self, admin_token: Option<Secret>, root_key: Option<Secret>) -> Result<Config, ConfigError> {
         let data_dir = self.data_dir.unwrap_or_else(|| "patchbay-data".into());
-        let key_file = self.key_file.unwrap_or_else(|| {
-            let mut name = data_dir.as_os_str().to_owned();
-            name.push(".key");
-            name.into()
-        });
         let bad = |key, why: &str| {
             Err(ConfigError::Value {
                 key,
                 why: why.to_owned(),
             })
         };
-        if key_file.starts_with(&data_dir) {
-            return bad(
-                "key_file",
-                "it must be outside of data_dir, or a copy of the data would hold its own key",
-            );
+        if root_key.is_some() && self.key_file.is_some() {
+            return bad("key_file", "PATCHBAY_KEY is set as well; give one of the two");
         }
+        if self.key_file.as_ref().is_some_and(|file| file.starts_with(&data_dir)) {
+            return bad("key_file", INSIDE);
+        }
+        if let Some(digits) = &root_key
+            && let Err(error) = RootKey::parse(digits.expose())
+        {
+            return bad(KEY, &error.to_string());
+        }
+        let root_key = key_source(self.key_file, root_key, &data_dir);
         let public_listen = self.public_listen.unwrap_or_else(|| ([127, 0, 0, 1], 8080).into());
         let admin_listen = self.admin_listen.unwrap_or_else(|| ([127, 0, 0, 1], 8081).into());
         if public_listen == admin_listen && public_listen.port() != 0 {
@@ -244,7 +269,7 @@ impl Settings {
         }
         if admin_token.as_ref().is_some_and(|token| !is_good_token(token.expose())) {
             return bad(
-                "PATCHBAY_ADMIN_TOKEN",
+                ADMIN_TOKEN,
                 "it must have 32 characters or more, printable ASCII without spaces; try `openssl rand -hex 32`",
             );
         }
@@ -316,9 +341,10 @@ impl Settings {
         )?;
         Ok(Config {
             data_dir,
-            key_file,
+            root_key,
             public_listen,
             admin_listen,
+            proxies: Proxies::new(self.trusted_proxies),
             log,
             log_format: self.log_format.unwrap_or_default(),
             server,
@@ -330,6 +356,20 @@ impl Settings {
             sandbox,
             admin_token,
         })
+    }
+}
+
+/// Where the root key of this data directory is: as it is given, or in the file beside it.
+#[must_use]
+pub fn key_source(file: Option<PathBuf>, given: Option<Secret>, data_dir: &Path) -> KeySource {
+    match (file, given) {
+        (Some(file), _) => KeySource::File(file),
+        (None, Some(digits)) => KeySource::Given(digits),
+        (None, None) => {
+            let mut name = data_dir.as_os_str().to_owned();
+            name.push(".key");
+            KeySource::File(name.into())
+        }
     }
 }
 
@@ -360,8 +400,23 @@ fn read(path: &Path) -> Result<Settings, ConfigError> {
     })?;
     toml::from_str(&text).map_err(|error| ConfigError::Syntax {
         path: path.to_owned(),
-        message: error.to_string(),
+        message: what_is_wrong(&text, &error),
     })
+}
+
+/// The line, its key, and what is wrong with it. Not the line itself, as the parser would have it: it may hold a secret that
+/// somebody put there by mistake.
+fn what_is_wrong(text: &str, error: &toml::de::Error) -> String {
+    let before = text
+        .get(..error.span().map_or(0, |span| span.start))
+        .unwrap_or_default();
+    let number = before.matches('\n').count();
+    let key = text.lines().nth(number).and_then(|line| line.split_once('='));
+    let key = key.map(|(key, _)| format!("{}: ", key.trim())).unwrap_or_default();
+    // A value is quoted by the message as well, in double quotes.
+    let parts = error.message().split('"').enumerate();
+    let parts: Vec<_> = parts.map(|(at, part)| if at % 2 == 0 { part } else { MASK }).collect();
+    format!("line {}: {key}{}", number + 1, parts.join("\""))
 }
 
 fn is_known(variable: &str) -> bool {

@@ -5,6 +5,7 @@ mod event;
 mod on_record;
 mod password;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use crate::domain::name::TenantName;
 use crate::domain::secret::Secret;
 use crate::egress::secrets;
 use crate::fair::{Computing, Rates};
+use crate::guessing::{Guard, Judged, Target};
 use crate::jobs::verdict::{NOT_RECORDED, STOPPED, Verdict};
 use crate::jobs::{Jobs, Worker};
 use crate::journal::CallLog;
@@ -35,7 +37,7 @@ use crate::vault::Vault;
 use event::Admitted;
 use on_record::OnRecord;
 
-pub use self::callback::Callee;
+pub use self::callback::{Callee, NoCallee};
 pub use self::password::{ChangePassword, InvalidPassword, NotRun, Password, Passwords};
 pub use crate::jobs::Received;
 
@@ -44,6 +46,7 @@ pub const UNKNOWN_MODULE: &str = "Module Error: there is no module at this URL. 
 const SUSPENDED: &str = "Module Error: this module is suspended. Ask its operator to resume it.";
 const NO_VERSION: &str = "Module Error: this module has no active version. Ask the integrator to activate one.";
 const WRONG_KEY: &str = "Module authentication failed";
+const TOO_MANY_KEYS: &str = "Module authentication failed: too many wrong keys came from this address. Please retry.";
 const MISSING_SERVICE: &str = "Missing SERVICE";
 const PLACEHOLDER: &str = "The order could not be taken: a field holds the placeholder of a secret";
 
@@ -83,6 +86,8 @@ impl Unreadable {
 pub struct Post {
     /// POST for an order; GET and HEAD are test requests.
     pub method: Method,
+    /// The address that it came from, if that is known.
+    pub source: Option<IpAddr>,
     /// What follows `?` in the URL.
     pub query: Option<String>,
     /// As sent; senders get it wrong.
@@ -103,6 +108,7 @@ pub struct Gateway {
     config: Config,
     modules: Arc<Table<Prepared>>,
     vault: Arc<Vault>,
+    guard: Arc<Guard>,
     runner: Arc<Runner>,
     jobs: Arc<Jobs>,
     worker: Arc<Worker>,
@@ -112,6 +118,22 @@ pub struct Gateway {
     calls: TaskTracker,
 }
 
+/// A post whose event does not run.
+struct Turned {
+    verdict: Box<Verdict>,
+    /// Whether it gets a record. Too many that nobody can tell apart from a flood get none.
+    on_record: bool,
+}
+
+impl From<Verdict> for Turned {
+    fn from(verdict: Verdict) -> Self {
+        Self {
+            verdict: Box::new(verdict),
+            on_record: true,
+        }
+    }
+}
+
 impl Gateway {
     /// Puts the parts together.
     #[must_use]
@@ -119,6 +141,7 @@ impl Gateway {
         config: Config,
         modules: Arc<Table<Prepared>>,
         vault: Arc<Vault>,
+        guard: Arc<Guard>,
         runner: Arc<Runner>,
         jobs: Arc<Jobs>,
         worker: Arc<Worker>,
@@ -128,6 +151,7 @@ impl Gateway {
             config,
             modules,
             vault,
+            guard,
             runner,
             jobs,
             worker,
@@ -153,8 +177,16 @@ impl Gateway {
             tracing::info!("a post to a URL that names no module");
             return Reply::failure(UNKNOWN_MODULE);
         };
-        let id = CallId(Ulid::generate());
         let path = &serving.settings.path;
+        if self
+            .guard
+            .refuses(post.source, &Target::Keys(path.tenant.clone()))
+            .is_some()
+        {
+            tracing::debug!(tenant = %path.tenant, "a post from an address of too many wrong keys");
+            return Reply::failure(TOO_MANY_KEYS);
+        }
+        let id = CallId(Ulid::generate());
         let span = tracing::info_span!("call", tenant = %path.tenant, module = %path.module, call = %id);
         let gateway = Arc::clone(self);
         let call = self
@@ -190,7 +222,10 @@ impl Gateway {
                 };
                 self.event(admitted).await
             }
-            Err(verdict) => self.finish(&serving.settings.path.tenant, &log, verdict).await,
+            Err(turned) if turned.on_record => {
+                self.finish(&serving.settings.path.tenant, &log, *turned.verdict).await
+            }
+            Err(turned) => turned.verdict.reply,
         }
     }
 
@@ -220,7 +255,7 @@ impl Gateway {
         serving: &Serving<Prepared>,
         log: &CallLog,
         post: Post,
-    ) -> Result<(Arc<Event>, Arc<Prepared>), Verdict> {
+    ) -> Result<(Arc<Event>, Arc<Prepared>), Turned> {
         let body = post
             .body
             .map_err(|error| Verdict::refused(error.sentence(), error.to_string()))?;
@@ -236,22 +271,19 @@ impl Gateway {
             Kind::TestRequest => None,
             Kind::Order(event) => {
                 log.identity(&event.service, &event.document);
-                self.authenticate(serving, &received.api_keys)?;
+                self.authenticate(serving, post.source, &received.api_keys)?;
                 log.event(&event.service, &event.document);
                 Some(event)
             }
             Kind::MissingService(document) => {
                 log.identity("", &document);
-                self.authenticate(serving, &received.api_keys)?;
+                self.authenticate(serving, post.source, &received.api_keys)?;
                 log.event("", &document);
-                return Err(Verdict::refused(
-                    MISSING_SERVICE,
-                    "the post has order data and no SERVICE",
-                ));
+                return Err(Verdict::refused(MISSING_SERVICE, "the post has order data and no SERVICE").into());
             }
         };
         if serving.settings.status == ModuleStatus::Suspended {
-            return Err(Verdict::refused(SUSPENDED, "the module is suspended"));
+            return Err(Verdict::refused(SUSPENDED, "the module is suspended").into());
         }
         let version = serving.version.as_ref().ok_or_else(|| {
             Verdict::refused(
@@ -261,28 +293,39 @@ impl Gateway {
         })?;
         let event = event.ok_or_else(Verdict::test_passed)?;
         if holds_placeholder(event.document.tree()) {
-            return Err(Verdict::refused(
-                PLACEHOLDER,
-                "a posted field holds the placeholder of a secret",
-            ));
+            return Err(Verdict::refused(PLACEHOLDER, "a posted field holds the placeholder of a secret").into());
         }
         Ok((Arc::from(event), Arc::clone(&version.prepared)))
     }
 
-    fn authenticate(&self, serving: &Serving<Prepared>, presented: &[Secret]) -> Result<(), Verdict> {
-        // All of them are compared, so that the time taken says nothing about which one was right.
-        let accepted = presented
-            .iter()
-            .filter(|key| serving.settings.keys.accept(&self.vault, key.expose()))
-            .count();
-        match (accepted, presented.is_empty()) {
-            (0, true) => Err(Verdict::refused(WRONG_KEY, "the post has no API key in APIAuth")),
-            (0, false) => Err(Verdict::refused(
-                WRONG_KEY,
-                "the API key in APIAuth is none of the tenant's TeleCloud keys",
-            )),
-            _ => Ok(()),
-        }
+    fn authenticate(
+        &self,
+        serving: &Serving<Prepared>,
+        source: Option<IpAddr>,
+        presented: &[Secret],
+    ) -> Result<(), Turned> {
+        let (tenant, keys) = (&serving.settings.path.tenant, &serving.settings.keys);
+        let texts: Vec<&str> = presented.iter().map(Secret::expose).collect();
+        let target = Target::Keys(tenant.clone());
+        let judged = self.guard.judge(source, &target, &texts, |key| {
+            keys.accept(&self.vault, key).then_some(())
+        });
+        let detail = match judged {
+            Judged::Right(()) => return Ok(()),
+            Judged::Refused(_) => {
+                let verdict = Verdict::refused(TOO_MANY_KEYS, "too many wrong keys came from this address");
+                return Err(Turned {
+                    verdict: Box::new(verdict),
+                    on_record: false,
+                });
+            }
+            Judged::Wrong if presented.is_empty() => "the post has no API key in APIAuth",
+            Judged::Wrong => "the API key in APIAuth is none of the tenant's TeleCloud keys",
+        };
+        Err(Turned {
+            verdict: Box::new(Verdict::refused(WRONG_KEY, detail)),
+            on_record: self.guard.may_record(tenant),
+        })
     }
 }
 

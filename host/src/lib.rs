@@ -8,6 +8,10 @@ pub mod vault;
 
 pub mod storage;
 
+pub mod keyring;
+
+pub mod guessing;
+
 pub mod telecloud;
 
 pub mod egress;

@@ -9,6 +9,7 @@ use patchbay::app::App;
 use patchbay::cli;
 use patchbay::config::{Config, LogFormat, Settings};
 use patchbay::sandbox::CompileLimits;
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -45,10 +46,11 @@ fn main() -> ExitCode {
 
 fn serve(settings: Settings) -> ExitCode {
     let outcome = settings
-        .resolve(std::env::vars())
+        .resolve(variables())
         .map_err(|error| error.to_string())
         .and_then(|config| {
             start_logging(&config);
+            write_no_core();
             let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
             let outcome = runtime.block_on(run(config));
             runtime.shutdown_timeout(LAST_THREADS);
@@ -77,10 +79,38 @@ fn start_logging(config: &Config) {
     }
 }
 
+/// What is no text is made one that no check lets through: refused by its name, and not shown in a panic.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().map(|(name, value)| {
+        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        (text(name), text(value))
+    })
+}
+
+/// Keys and secrets are in the process's memory, and a core file would hold them.
+fn write_no_core() {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::warn!(%error, "core files cannot be turned off; they would hold secrets");
+    }
+}
+
+/// The same for programs that the system hands cores to, whatever the limit, and for other processes of the same user. Only
+/// once the sandbox has opened what it needs below `/proc/self`: it belongs to root from then on.
+fn close_memory() {
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "the process's memory cannot be closed to others");
+    }
+}
+
 async fn run(config: Config) -> Result<(), String> {
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let app = App::start(config).await.map_err(|error| error.to_string())?;
+    close_memory();
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
         _ = interrupt.recv() => tracing::info!("SIGINT: draining"),

@@ -5,17 +5,18 @@
 
 mod callback;
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use axum::{Extension, Router};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::{Instant, timeout_at};
 
@@ -23,6 +24,7 @@ use crate::domain::answer::Reply;
 use crate::domain::name::TenantName;
 use crate::fair::{Bounds, Kind, Line, Place, Places};
 use crate::gateway::{Gateway, Post, UNKNOWN_MODULE, Unreadable};
+use crate::guessing::Guard;
 use crate::telecloud::encode;
 
 /// Most bytes that are read of a body after it was found too large, so that its sender gets to read the answer. Who sends
@@ -61,6 +63,7 @@ const UNWANTED: Duration = Duration::from_secs(1);
 
 struct Front {
     gateway: Arc<Gateway>,
+    guard: Arc<Guard>,
     limits: Limits,
     posts: Arc<Places>,
 }
@@ -77,13 +80,14 @@ impl Front {
 }
 
 /// Every public route.
-pub fn router(gateway: Arc<Gateway>, limits: Limits) -> Router {
+pub fn router(gateway: Arc<Gateway>, guard: Arc<Guard>, limits: Limits) -> Router {
     Router::new()
         .route("/m/{tenant}/{module}", any(module))
         .route(callback::ROUTE, any(callback::callback))
         .fallback(elsewhere)
         .with_state(Arc::new(Front {
             gateway,
+            guard,
             posts: Places::leaving_some(limits.posts, 0),
             limits,
         }))
@@ -91,6 +95,7 @@ pub fn router(gateway: Arc<Gateway>, limits: Limits) -> Router {
 
 async fn module(
     State(front): State<Arc<Front>>,
+    peer: Peer,
     path: Result<Path<(String, String)>, PathRejection>,
     method: Method,
     uri: Uri,
@@ -117,11 +122,22 @@ async fn module(
     };
     let post = Post {
         method,
+        source: front.source(peer, &headers),
         query: uri.query().map(str::to_owned),
         content_type,
         body,
     };
     xml(&front.gateway.answer(&tenant, &module, post).await)
+}
+
+/// The address of the connection, which [`crate::server`] knows.
+type Peer = Option<Extension<ConnectInfo<SocketAddr>>>;
+
+impl Front {
+    fn source(&self, peer: Peer, headers: &HeaderMap) -> Option<IpAddr> {
+        let Extension(ConnectInfo(peer)) = peer?;
+        self.guard.source(peer.ip(), headers)
+    }
 }
 
 /// A mistaken module URL is told so in TeleCloud's terms; anything else has no business here.

@@ -16,7 +16,6 @@ pub mod modules;
 pub mod networks;
 mod paths;
 mod quota;
-pub mod root_key;
 pub mod settings;
 mod state;
 pub mod table;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::IntoResponse;
 use hyper::body::Incoming;
@@ -45,7 +46,7 @@ impl Default for Limits {
 }
 
 /// Serves until `stop` holds a time; then takes no more connections, lets requests under way go on until that time, and
-/// cuts off the rest. Says how many were cut off.
+/// cuts off the rest. Says how many were cut off. Each request has the address that it came from as a [`ConnectInfo`].
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -71,8 +72,8 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
             () = stopped(&mut stop) => break,
         };
-        let socket = match accepted {
-            Ok((socket, _)) => socket,
+        let (socket, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, most likely: wait for some to come back instead of spinning.
                 tracing::warn!(%error, "could not accept a connection");
@@ -83,13 +84,14 @@ pub async fn serve(
         // Answers are small and whole: waiting to fill a packet only delays them.
         let _ = socket.set_nodelay(true);
         let router = router.clone();
-        let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
             let router = router.clone();
             async move {
                 // hyper minds its buffer's size between two reads, and the last one may go past it.
                 if head_bytes(&request) > limits.head_bytes {
                     return Ok::<_, Infallible>(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response());
                 }
+                request.extensions_mut().insert(ConnectInfo(peer));
                 let answered = router.oneshot(request.map(Body::new)).await;
                 Ok(answered.unwrap_or_else(|never| match never {}))
             }

@@ -1,12 +1,11 @@
-//! The root key, and what it is for: sealing secrets at rest, hashing tokens, authenticating files of our own making.
+//! Keys, and what they are for: sealing secrets at rest, hashing tokens, authenticating files of our own making.
 //!
-//! The root key is kept outside the data directory, so that neither a copy of the data nor the ability to write to it is
-//! enough. Every use has a key of its own, derived from the root.
+//! There are two layers. The [`RootKey`] is kept outside the data directory, so that neither a copy of the data nor the
+//! ability to write to it is enough; it wraps the [`Keys`], which do everything else and lie wrapped among the data. So
+//! the root key can be replaced without touching anything that was sealed or hashed.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+mod keys;
+mod root_key;
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
@@ -15,125 +14,82 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::domain::secret::Secret;
 
+pub use self::keys::{DataKey, Keys};
+pub use self::root_key::{KeySource, RootKey, RootKeyError};
+
 /// Length of a tag that [`Vault::tag`] makes.
 pub const TAG_BYTES: usize = 32;
 
+/// What everything sealed begins with. No JSON does.
+const SEALED: &[u8; 4] = b"PBS1";
+
+/// [`SEALED`] and the data key's number.
+const HEADER_BYTES: usize = 8;
+
 const NONCE_BYTES: usize = 24;
 
-/// Why there is no vault, or why it would not open something.
-#[derive(Debug, thiserror::Error)]
+/// Why something that was sealed does not open.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
-    /// The key file cannot be read or made.
-    #[error("key file {path}: {source}")]
-    KeyFile {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The key file has something else in it, or others may read it.
-    #[error("key file {path}: {why}")]
-    BadKeyFile {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong, and what to do.
-        why: &'static str,
-    },
-    /// What was sealed does not open: another key, another place, or changed bytes.
-    #[error("the secret does not open with this key; was the key file replaced?")]
+    /// It does not begin as sealed bytes do.
+    #[error("these are no sealed bytes")]
+    NotSealed,
+    /// It was sealed with a data key that is not there any more.
+    #[error("it was sealed with data key {0}, which is not there any more")]
+    KeyGone(u32),
+    /// Sealed with another key or for another place, or changed since.
+    #[error("it was sealed for another place or with another key, or has been changed")]
     DoesNotOpen,
 }
 
-/// Holds the keys. Cheap to share behind an `Arc`.
+/// Does what the keys are for. Cheap to share behind an `Arc`.
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub struct Vault {
-    seal: [u8; 32],
-    hash: [u8; 32],
-    authenticate: [u8; 32],
-}
+pub struct Vault(Keys);
 
 impl Vault {
-    /// Reads the key file, or makes one of mode 0600 with a new random key if there is none.
-    ///
-    /// The file holds 64 hexadecimal digits: 256 bits.
-    ///
-    /// # Errors
-    /// When the file cannot be read or made, is readable by others, or holds anything else.
-    pub fn open(path: &Path) -> Result<Self, VaultError> {
-        let failed = |source| VaultError::KeyFile {
-            path: path.to_owned(),
-            source,
-        };
-        let bad = |why| VaultError::BadKeyFile {
-            path: path.to_owned(),
-            why,
-        };
-        let mut text = String::new();
-        match File::open(path) {
-            Ok(mut file) => {
-                if file.metadata().map_err(failed)?.permissions().mode() & 0o077 != 0 {
-                    return Err(bad("others may read it; run chmod 600 on it"));
-                }
-                file.read_to_string(&mut text).map_err(failed)?;
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                text = blake3::Hash::from_bytes(random()).to_hex().to_string();
-                let mut file = OpenOptions::new()
-                    .write(true)
-                    .create_new(true)
-                    .mode(0o600)
-                    .open(path)
-                    .map_err(failed)?;
-                writeln!(file, "{text}")
-                    .and_then(|()| file.sync_all())
-                    // Without its name the file would be gone after a power failure, and with it every secret.
-                    .and_then(|()| File::open(folder_of(path))?.sync_all())
-                    .map_err(failed)?;
-            }
-            Err(error) => return Err(failed(error)),
-        }
-        let root = blake3::Hash::from_hex(text.trim()).map_err(|_| bad("it must hold 64 hexadecimal digits"))?;
-        text.zeroize();
-        Ok(Self::new(root.as_bytes()))
-    }
-
-    /// Derives the keys from a root key.
+    /// A vault whose keys all follow from a seed: for what is not kept, as in tests and benchmarks.
     #[must_use]
-    pub fn new(root: &[u8; 32]) -> Self {
-        Self {
-            seal: blake3::derive_key("patchbay 2026-11 seal secrets at rest", root),
-            hash: blake3::derive_key("patchbay 2026-11 hash tokens and keys", root),
-            authenticate: blake3::derive_key("patchbay 2026-11 authenticate compiled components", root),
-        }
+    pub fn new(seed: &[u8; 32]) -> Self {
+        Self(Keys::from_seed(seed))
     }
 
-    /// Encrypts a secret for one place. It opens again only there.
+    /// A vault with these keys.
+    #[must_use]
+    pub fn with(keys: Keys) -> Self {
+        Self(keys)
+    }
+
+    /// Encrypts a secret for one place, with the newest data key. It opens again only there.
     #[must_use]
     pub fn seal(&self, place: &str, secret: &Secret) -> Vec<u8> {
+        let key = self.0.newest();
         let nonce: [u8; NONCE_BYTES] = random();
+        let header = header(key.id);
         let payload = Payload {
             msg: secret.expose().as_bytes(),
-            aad: place.as_bytes(),
+            aad: &[&header, place.as_bytes()].concat(),
         };
-        let sealed = XChaCha20Poly1305::new(&self.seal.into()).encrypt(&XNonce::from(nonce), payload);
+        let sealed = XChaCha20Poly1305::new(&key.key.into()).encrypt(&XNonce::from(nonce), payload);
         // The cipher refuses only messages of 256 GiB and more.
         let sealed = sealed.unwrap_or_else(|_| unreachable!("a secret is a short text"));
-        [nonce.as_slice(), &sealed].concat()
+        [&header, nonce.as_slice(), &sealed].concat()
     }
 
     /// Decrypts what was sealed for this very place.
     ///
     /// # Errors
-    /// [`VaultError::DoesNotOpen`] for another key, another place or changed bytes.
+    /// When it was not sealed here: with another key, for another place, or changed since.
     pub fn open_sealed(&self, place: &str, sealed: &[u8]) -> Result<Secret, VaultError> {
-        let (nonce, message) = sealed
+        let id = key_of(sealed).ok_or(VaultError::NotSealed)?;
+        let key = self.0.data(id).ok_or(VaultError::KeyGone(id))?;
+        let (nonce, message) = sealed[HEADER_BYTES..]
             .split_first_chunk::<NONCE_BYTES>()
             .ok_or(VaultError::DoesNotOpen)?;
         let payload = Payload {
             msg: message,
-            aad: place.as_bytes(),
+            aad: &[&sealed[..HEADER_BYTES], place.as_bytes()].concat(),
         };
-        let opened = XChaCha20Poly1305::new(&self.seal.into())
+        let opened = XChaCha20Poly1305::new(&key.key.into())
             .decrypt(&XNonce::from(*nonce), payload)
             .map_err(|_| VaultError::DoesNotOpen)?;
         String::from_utf8(opened)
@@ -141,18 +97,32 @@ impl Vault {
             .map_err(|_| VaultError::DoesNotOpen)
     }
 
+    /// A document with its sealed part sealed anew, if an older data key did it. What is sealed is the whole document, or
+    /// what follows its first line, and it is sealed for the document's key.
+    ///
+    /// # Errors
+    /// When the sealed part does not open.
+    pub fn reseal(&self, place: &str, document: &[u8]) -> Result<Option<Vec<u8>>, VaultError> {
+        let Some((open, sealed)) = sealed_part(document) else {
+            return Ok(None);
+        };
+        if key_of(sealed) == Some(self.0.newest().id) {
+            return Ok(None);
+        }
+        let secret = self.open_sealed(place, sealed)?;
+        Ok(Some([open, &self.seal(place, &secret)].concat()))
+    }
+
     /// Hash of a token or an API key, to be kept in its stead.
     #[must_use]
     pub fn hash(&self, token: &str) -> [u8; 32] {
-        *blake3::keyed_hash(&self.hash, token.as_bytes()).as_bytes()
+        *blake3::keyed_hash(&self.0.hash, token.as_bytes()).as_bytes()
     }
 
     /// A keyed hash of bytes for one purpose. The same bytes hash to something else for another.
     #[must_use]
     pub fn hash_for(&self, purpose: &str, bytes: &[u8]) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new_keyed(&self.hash);
-        hasher.update(blake3::hash(purpose.as_bytes()).as_bytes()).update(bytes);
-        *hasher.finalize().as_bytes()
+        keyed(&self.0.hash, purpose, bytes)
     }
 
     /// Whether two hashes are equal, in a time that does not depend on where they differ.
@@ -164,9 +134,7 @@ impl Vault {
     /// A tag over the name and the bytes of a file of our own making. Made twice for the same file, it is the same.
     #[must_use]
     pub fn tag(&self, name: &str, bytes: &[u8]) -> [u8; TAG_BYTES] {
-        let mut hasher = blake3::Hasher::new_keyed(&self.authenticate);
-        hasher.update(blake3::hash(name.as_bytes()).as_bytes()).update(bytes);
-        *hasher.finalize().as_bytes()
+        keyed(&self.0.authenticate, name, bytes)
     }
 
     /// A new bearer token: 256 random bits, as `pb_` and 64 hexadecimal digits.
@@ -176,12 +144,35 @@ impl Vault {
     }
 }
 
-/// The folder that a file is in. A bare name is in the current one.
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
+/// The name is hashed apart, so that no other name and bytes are the same text.
+fn keyed(key: &[u8; 32], name: &str, bytes: &[u8]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    hasher.update(blake3::hash(name.as_bytes()).as_bytes()).update(bytes);
+    *hasher.finalize().as_bytes()
+}
+
+fn header(id: u32) -> [u8; HEADER_BYTES] {
+    let mut header = [0; HEADER_BYTES];
+    header[..SEALED.len()].copy_from_slice(SEALED);
+    header[SEALED.len()..].copy_from_slice(&id.to_be_bytes());
+    header
+}
+
+/// The number of the data key that sealed these bytes, if they are sealed.
+fn key_of(sealed: &[u8]) -> Option<u32> {
+    let number = sealed.strip_prefix(SEALED)?.first_chunk()?;
+    Some(u32::from_be_bytes(*number))
+}
+
+/// What of a document stands in the open, and what is sealed.
+fn sealed_part(document: &[u8]) -> Option<(&[u8], &[u8])> {
+    if key_of(document).is_some() {
+        return Some((&[], document));
     }
+    // JSON has no line breaks of its own.
+    let end = document.iter().position(|byte| *byte == b'\n')?;
+    let (open, sealed) = document.split_at(end + 1);
+    key_of(sealed).map(|_| (open, sealed))
 }
 
 /// Bytes from the system's own source.
@@ -193,66 +184,4 @@ fn random<const N: usize>() -> [u8; N] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_opens_only_in_its_own_place_with_its_own_key() {
-        let vault = Vault::new(&[1; 32]);
-        let sealed = vault.seal("acme/sim/token", &Secret::new("hunter2".into()));
-        assert!(!sealed.windows(7).any(|window| window == b"hunter2"));
-        assert_eq!(
-            vault
-                .open_sealed("acme/sim/token", &sealed)
-                .expect("its own place")
-                .expose(),
-            "hunter2"
-        );
-        assert!(vault.open_sealed("other/sim/token", &sealed).is_err());
-        assert!(Vault::new(&[2; 32]).open_sealed("acme/sim/token", &sealed).is_err());
-        let mut changed = sealed.clone();
-        changed[NONCE_BYTES] ^= 1;
-        assert!(vault.open_sealed("acme/sim/token", &changed).is_err());
-        assert!(vault.open_sealed("acme/sim/token", &sealed[..10]).is_err());
-    }
-
-    #[test]
-    fn the_key_file_is_made_once_and_read_again() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("key");
-        let made = Vault::open(&path).expect("made");
-        let read = Vault::open(&path).expect("read");
-        assert_eq!(made.hash("x"), read.hash("x"));
-        assert_eq!(path.metadata().expect("there").permissions().mode() & 0o777, 0o600);
-    }
-
-    #[test]
-    fn the_folder_of_a_key_file_can_be_opened_whichever_way_the_file_is_named() {
-        for (file, folder) in [("keys/a.key", "keys"), ("a.key", "."), ("/a.key", "/")] {
-            assert_eq!(folder_of(Path::new(file)), Path::new(folder), "{file}");
-        }
-    }
-
-    #[test]
-    fn a_key_file_that_others_may_read_or_that_is_no_key_is_refused() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("key");
-        std::fs::write(&path, "not a key").expect("written");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("set");
-        assert!(
-            Vault::open(&path)
-                .err()
-                .expect("refused")
-                .to_string()
-                .contains("chmod 600")
-        );
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("set");
-        assert!(
-            Vault::open(&path)
-                .err()
-                .expect("refused")
-                .to_string()
-                .contains("64 hexadecimal")
-        );
-    }
-}
+mod tests;

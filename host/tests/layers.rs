@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Areas in reading order, and which others each may use.
-const AREAS: [(&str, &str); 21] = [
+const AREAS: [(&str, &str); 23] = [
     ("domain", ""),
     ("vault", "domain"),
     ("storage", "domain"),
+    ("keyring", "domain vault storage"),
+    ("guessing", "domain vault"),
     ("telecloud", "domain"),
     ("egress", "domain"),
     ("fair", "domain"),
@@ -34,19 +36,22 @@ const AREAS: [(&str, &str); 21] = [
     ),
     (
         "gateway",
-        "domain vault telecloud egress fair sandbox journal registry runner jobs",
+        "domain vault guessing telecloud egress fair sandbox journal registry runner jobs",
     ),
     (
         "api",
-        "domain storage egress sandbox journal registry orders jobs registration batches gateway",
+        "domain guessing storage egress sandbox journal registry orders jobs registration batches gateway",
     ),
-    ("public", "domain telecloud fair gateway"),
+    ("public", "domain guessing telecloud fair gateway"),
     ("server", ""),
-    ("config", "domain telecloud egress sandbox gateway public server"),
-    ("cli", "domain journal jobs batches api"),
+    (
+        "config",
+        "domain vault guessing telecloud egress sandbox gateway public server",
+    ),
+    ("cli", "domain vault storage keyring journal jobs batches api config"),
     (
         "app",
-        "domain vault storage egress fair sandbox journal registry runner orders jobs registration batches gateway api public server config",
+        "domain vault storage keyring guessing egress fair sandbox journal registry runner orders jobs registration batches gateway api public server config",
     ),
 ];
 

@@ -1,8 +1,9 @@
 //! Who asks, and for what: extractors that let a request through and hand its handler the proof.
 
 use std::marker::PhantomData;
+use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
 use axum::http::header;
 use axum::http::request::Parts;
 use jiff::Timestamp;
@@ -15,6 +16,7 @@ use crate::domain::call::CallId;
 use crate::domain::name::{ModuleName, ModulePath, NetworkName, SecretName, TenantName};
 use crate::domain::order::OrderId;
 use crate::domain::tenant::Scope;
+use crate::guessing::{Judged, Target};
 use crate::registry::RegistryError;
 use crate::registry::access::Principal;
 
@@ -67,8 +69,25 @@ fn authenticate(parts: &Parts, api: &Api) -> Result<Principal, Problem> {
     let Some(token) = token else {
         return Err(Code::Unauthorized.because("Send a token in the header: Authorization: Bearer <token>."));
     };
-    let principal = api.registry.authenticate(token, Timestamp::now());
-    principal.ok_or_else(|| Code::Unauthorized.because("The token is not valid. It may have expired or been revoked."))
+    let judged = api.guard.judge(source(parts, api), &Target::Tokens, &[token], |token| {
+        api.registry.authenticate(token, Timestamp::now())
+    });
+    match judged {
+        Judged::Right(principal) => Ok(principal),
+        Judged::Wrong => {
+            Err(Code::Unauthorized.because("The token is not valid. It may have expired or been revoked."))
+        }
+        Judged::Refused(wait) => Err(Code::TooManyTries.because(format!(
+            "Too many wrong tokens came from this address; wait {} s. The token that was sent was not looked at.",
+            wait.as_secs() + 1
+        ))),
+    }
+}
+
+/// Where a request comes from. If a proxy does not say, the proxy itself: people who share one can wait for each other.
+fn source(parts: &Parts, api: &Api) -> Option<IpAddr> {
+    let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(api.guard.source(peer.ip(), &parts.headers).unwrap_or(peer.ip()))
 }
 
 fn admin_only() -> Problem {

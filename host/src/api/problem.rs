@@ -103,6 +103,8 @@ pub enum Code {
     UploadRefused,
     /// The version cannot be made to serve.
     NotPrepared,
+    /// Too many wrong tokens from the same address.
+    TooManyTries,
     /// Too much at once.
     Busy,
     /// The store cannot do it now.
@@ -174,6 +176,7 @@ impl Code {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "The version cannot be made to serve",
             ),
+            Self::TooManyTries => ("too-many-tries", StatusCode::TOO_MANY_REQUESTS, "Too many wrong tokens"),
             Self::Busy => ("busy", StatusCode::TOO_MANY_REQUESTS, "Too much at once"),
             Self::StorageUnavailable => (
                 "storage-unavailable",
@@ -362,10 +365,7 @@ impl From<RegistryError> for Problem {
                 engine(&source, Code::NotPrepared, text)
             }
             RegistryError::Storage(error) => error.into(),
-            RegistryError::ComponentLost { .. }
-            | RegistryError::Sealed { .. }
-            | RegistryError::OtherKey
-            | RegistryError::AdminToken(_) => {
+            RegistryError::ComponentLost { .. } | RegistryError::Sealed { .. } | RegistryError::AdminToken(_) => {
                 tracing::error!(error = text, "the registry failed");
                 Code::Internal.because("The gateway's log says why; ask its operator.")
             }

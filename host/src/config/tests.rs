@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// A root key.
+const KEY_DIGITS: &str = "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00";
+
 fn resolve(file: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("patchbay.toml");
@@ -24,7 +27,7 @@ fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
     assert_eq!(config.server.connections, 11);
     assert_eq!(config.upload_bytes, UPLOAD_BYTES);
     assert_eq!(config.gateway.decode, DecodeLimits::default());
-    assert_eq!(config.key_file, Path::new("patchbay-data.key"));
+    assert!(matches!(config.root_key, KeySource::File(file) if file == Path::new("patchbay-data.key")));
 }
 
 #[test]
@@ -75,6 +78,16 @@ fn what_is_wrong_is_named_by_its_key() {
             "admin_listen: it must differ from public_listen",
         ),
         (
+            "key_file = \"k\"",
+            &[("PATCHBAY_KEY", KEY_DIGITS)],
+            "key_file: PATCHBAY_KEY is set as well",
+        ),
+        (
+            "",
+            &[("PATCHBAY_KEY", "0123")],
+            "PATCHBAY_KEY: it must hold 64 hexadecimal digits",
+        ),
+        (
             "",
             &[("PATCHBAY_DATADIR", "x")],
             "PATCHBAY_DATADIR: there is no such setting",
@@ -83,6 +96,32 @@ fn what_is_wrong_is_named_by_its_key() {
         let error = resolve(file, variables).expect_err("it is refused").to_string();
         assert!(error.contains(expected), "{file:?} {variables:?}: {error}");
     }
+}
+
+#[test]
+fn a_secret_that_somebody_put_into_the_file_is_not_shown() {
+    for (file, expected) in [
+        (
+            "log = \"info\"\nadmin_token = \"canary\"",
+            "line 2: admin_token: unknown field `admin_token`",
+        ),
+        (
+            "connections = \"canary\"",
+            "line 1: connections: invalid type: string \"***\"",
+        ),
+        ("admin_token = \"canary", "line 1: admin_token: "),
+        ("admin_token = canary", "line 1: admin_token: "),
+    ] {
+        let error = resolve(file, &[]).expect_err("it is refused").to_string();
+        assert!(error.contains(expected) && !error.contains("canary"), "{file}: {error}");
+    }
+}
+
+#[test]
+fn the_root_key_may_come_from_the_environment_and_is_not_printed() {
+    let config = resolve("", &[("PATCHBAY_KEY", KEY_DIGITS)]).expect("right");
+    assert!(matches!(&config.root_key, KeySource::Given(digits) if digits.expose() == KEY_DIGITS));
+    assert!(!format!("{config:?}").contains(KEY_DIGITS));
 }
 
 #[test]

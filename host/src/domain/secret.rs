@@ -3,14 +3,15 @@
 use std::fmt;
 
 use serde::Deserialize;
+use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// What stands in the place of a hidden value wherever a call is stored or shown.
 pub const MASK: &str = "***";
 
-/// A text that is not printed by accident: its debug output is a mask, it has no `Display` and does not serialise, and
-/// its memory is wiped when it is dropped.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop, Deserialize)]
+/// A text that is not printed by accident: its debug output is a mask, it has no `Display` and does not serialise, its
+/// memory is wiped when it is dropped, and comparing it takes a time that does not depend on where two texts differ.
+#[derive(Clone, Zeroize, ZeroizeOnDrop, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
@@ -27,6 +28,14 @@ impl Secret {
         &self.0
     }
 }
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl Eq for Secret {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,12 +1,15 @@
 //! What a carrier says by itself, on a module's callback URL.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::Instrument;
 
 use super::Gateway;
 use crate::domain::name::TenantName;
 use crate::domain::progress::Callback;
+use crate::guessing::{Judged, Target};
 use crate::jobs::Received;
 use crate::registry::Serving;
 use crate::sandbox::Prepared;
@@ -21,16 +24,32 @@ impl Callee {
     pub fn tenant(&self) -> &TenantName {
         &self.0.settings.path.tenant
     }
+/// Why a request did not come to a callback URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoCallee {
+    /// There is none of this secret. A wrong secret is not told apart from a module that is not there.
+    NotHere,
+    /// Too many wrong secrets came from there, and this one was not looked at. After this time it may be.
+    TooMany(Duration),
 }
 
 impl Gateway {
-    /// Whose callback URL this is. A wrong secret is not told apart from a module that is not there.
-    #[must_use]
-    pub fn callee(&self, tenant: &str, module: &str, secret: &str) -> Option<Callee> {
-        let presented = self.vault.hash(secret);
-        let serving = self.modules.serving(tenant, module)?;
+    /// Whose callback URL this is.
+    ///
+    /// # Errors
+    /// When it is none, or the source has tried too many.
+    pub fn callee(&self, source: Option<IpAddr>, tenant: &str, module: &str, secret: &str) -> Result<Callee, NoCallee> {
+        let serving = self.modules.serving(tenant, module).ok_or(NoCallee::NotHere)?;
         let own = self.vault.hash(serving.settings.callback.expose());
-        Vault::same(&own, &presented).then_some(Callee(serving))
+        let target = Target::Callback(serving.settings.path.clone());
+        let judged = self.guard.judge(source, &target, &[secret], |secret| {
+            Vault::same(&own, &self.vault.hash(secret)).then_some(())
+        });
+        match judged {
+            Judged::Right(()) => Ok(Callee(serving)),
+            Judged::Wrong => Err(NoCallee::NotHere),
+            Judged::Refused(wait) => Err(NoCallee::TooMany(wait)),
+        }
     }
 
     /// Hands a carrier's request to the module.

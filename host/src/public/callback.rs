@@ -3,6 +3,7 @@
 //! Carriers are told by HTTP statuses, not by MODULE documents.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -10,9 +11,9 @@ use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
-use super::{Front, read, unwanted};
+use super::{Front, Peer, read, unwanted};
 use crate::domain::progress::Callback;
-use crate::gateway::{Received, Unreadable};
+use crate::gateway::{NoCallee, Received, Unreadable};
 
 /// Where it is. What follows `callback/` is the secret and, after a slash, whatever the carrier appends.
 pub(super) const ROUTE: &str = "/m/{tenant}/{module}/callback/{*rest}";
@@ -37,18 +38,26 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 
 pub(super) async fn callback(
     State(front): State<Arc<Front>>,
+    peer: Peer,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let callee = parts(uri.path()).and_then(|parts| {
-        let callee = front.gateway.callee(parts.tenant, parts.module, parts.secret)?;
-        Some((callee, parts.below))
+    let source = front.source(peer, &headers);
+    let callee = parts(uri.path()).ok_or(NoCallee::NotHere).and_then(|parts| {
+        let callee = front.gateway.callee(source, parts.tenant, parts.module, parts.secret)?;
+        Ok((callee, parts.below))
     });
-    let Some((callee, below)) = callee else {
-        unwanted(body).await;
-        return not_here();
+    let (callee, below) = match callee {
+        Ok(callee) => callee,
+        Err(error) => {
+            unwanted(body).await;
+            return match error {
+                NoCallee::NotHere => not_here(),
+                NoCallee::TooMany(wait) => too_many(wait),
+            };
+        }
     };
     let Some(_place) = front.place(callee.tenant().clone()).await else {
         unwanted(body).await;
@@ -81,6 +90,13 @@ fn not_here() -> Response {
 fn later() -> Response {
     let wait = [(header::RETRY_AFTER, RETRY_AFTER)];
     (StatusCode::SERVICE_UNAVAILABLE, wait, "please call again\n").into_response()
+}
+
+fn too_many(wait: Duration) -> Response {
+    // Whole seconds, and never too early.
+    let wait = [(header::RETRY_AFTER, (wait.as_secs() + 1).to_string())];
+    let text = "too many wrong addresses were tried from here; please call again later\n";
+    (StatusCode::TOO_MANY_REQUESTS, wait, text).into_response()
 }
 
 fn unreadable(error: &Unreadable) -> Response {

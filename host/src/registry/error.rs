@@ -118,16 +118,13 @@ pub enum RegistryError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// A stored secret does not open.
-    #[error("secret {place}: {source}")]
+    #[error("{place}: {source}")]
     Sealed {
-        /// Tenant, module and name.
+        /// Its document.
         place: String,
         /// Why not.
         source: VaultError,
     },
-    /// The root key is not the one of the first start.
-    #[error("the data was written with another key; put that one back")]
-    OtherKey,
     /// The first admin token cannot be written.
     #[error("{0}")]
     AdminToken(String),

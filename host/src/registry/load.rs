@@ -165,7 +165,7 @@ impl Registry {
     }
 
     fn open(&self, path: &ModulePath, name: &SecretName, sealed: &[u8]) -> Result<Secret, RegistryError> {
-        let place = paths::secret_place(path, name);
+        let place = paths::secret(path, name);
         self.vault
             .open_sealed(&place, sealed)
             .map_err(|source| RegistryError::Sealed { place, source })

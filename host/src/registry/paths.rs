@@ -15,9 +15,6 @@ pub(super) const TENANTS: &str = "tenants/";
 /// The hash of the admin token that was made at the first start.
 pub(super) const ADMIN_TOKEN: &str = "platform/admin-token";
 
-/// What the root key is recognised by.
-pub(super) const ROOT_KEY: &str = "platform/root-key";
-
 /// Every network.
 pub(super) const NETWORKS: &str = "networks/";
 
@@ -99,13 +96,9 @@ pub(super) fn secret_folder(path: &ModulePath, name: &SecretName) -> String {
     format!("{}secrets/{name}/", module_folder(path))
 }
 
+/// Also where it opens again, and nowhere else.
 pub(super) fn secret(path: &ModulePath, name: &SecretName) -> String {
     secret_folder(path, name) + "sealed"
-}
-
-/// Where a secret opens again, and nowhere else.
-pub(super) fn secret_place(path: &ModulePath, name: &SecretName) -> String {
-    format!("{path}/{name}")
 }
 
 /// Padded, so that keys are in the order of numbers.

@@ -163,7 +163,8 @@ impl Registry {
             not_a_client_key(module, name)?;
         }
         let mut secrets = BTreeMap::clone(&*module.secrets);
-        let sealed = self.vault.seal(&paths::secret_place(path, name), &secret);
+        let place = paths::secret(path, name);
+        let sealed = self.vault.seal(&place, &secret);
         let written = match secrets.insert(name.clone(), secret) {
             Some(_) => Written::Replaced,
             None => Written::Created,
@@ -173,7 +174,7 @@ impl Registry {
         }
         self.stores
             .documents
-            .put(&paths::secret(path, name), sealed.into(), Expect::Anything)
+            .put(&place, sealed.into(), Expect::Anything)
             .await?;
         module.set_secrets(secrets);
         self.commit(change.state);

@@ -6,6 +6,7 @@ mod answers;
 mod execution;
 mod front_door;
 mod identity;
+mod secrets;
 mod tls;
 mod upload;
 mod way_out;

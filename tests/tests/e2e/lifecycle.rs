@@ -347,8 +347,8 @@ async fn with_another_key_it_does_not_start_and_with_its_own_it_does() -> Result
         let folder = after_a_run(with_secret).await?;
         let key = folder.path().join("data.key");
         let own = fs::read(&key)?;
-        // Replaced, and lost, so that a new one is made.
-        for other in [Some("11".repeat(32)), None] {
+        // Replaced, and lost: none is made in its place.
+        for (other, says) in [(Some("11".repeat(32)), "another key"), (None, "the file is missing")] {
             match other {
                 Some(other) => fs::write(&key, other)?,
                 None => fs::remove_file(&key)?,
@@ -356,7 +356,7 @@ async fn with_another_key_it_does_not_start_and_with_its_own_it_does() -> Result
             let variables = [("PATCHBAY_ADMIN_TOKEN", ADMIN_TOKEN)];
             let said = refused(folder.path(), &["--data-dir", "data"], &variables)?;
             assert!(
-                said.contains("key_file") && said.contains("data.key") && said.contains("another key"),
+                said.contains("key_file") && said.contains("data.key") && said.contains(says),
                 "{said}"
             );
         }

@@ -25,6 +25,7 @@ use crate::domain::secret::Secret;
 use crate::domain::telecloud::UrlTemplate;
 use crate::domain::tenant::Scope;
 use crate::egress::{self, Door};
+use crate::guessing::{Guard, Proxies};
 use crate::jobs::{Came, Claim, Ending, Jobs, Posted};
 use crate::journal::{CallLog, Journal, NewCall};
 use crate::orders::{Observation, Orders, Seen};
@@ -169,6 +170,7 @@ impl World {
         let work = json!({"usage": {"components": {"7": {"unit_divisor": 2}}}});
         let work = serde_json::from_value(work).expect("settings");
         registry.put_batches(&sim, work).await.expect("set");
+        let guard = Arc::new(Guard::new(Arc::clone(&vault), Proxies::default(), |_| ()));
         let batches = fake::agreeable(
             Arc::clone(&documents),
             vault,
@@ -191,6 +193,7 @@ impl World {
             orders: orders.clone(),
             registrar,
             batches: Arc::clone(&batches),
+            guard,
             passwords: Arc::<Asked>::clone(&passwords),
         };
         let mut world = Self {

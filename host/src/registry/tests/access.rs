@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn another_key_file_is_noticed_at_start() {
+async fn secrets_that_other_keys_sealed_are_noticed_at_start() {
     let setup = with_module().await;
     let secret = Secret::new("hunter2".to_owned());
     setup
@@ -20,7 +20,12 @@ async fn another_key_file_is_noticed_at_start() {
         .await
         .err()
         .expect("refused");
-    assert!(error.to_string().starts_with("secret acme/sim/token: "), "{error}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("tenants/acme/modules/sim/secrets/token/sealed: "),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -207,5 +207,5 @@ async fn what_was_sealed_for_one_tenant_does_not_open_for_another() {
         .expect("a good token");
     let loaded = Registry::load(setup.stores.clone(), vault, FakeEngine::new(), &admin).await;
     let error = loaded.err().expect("refused").to_string();
-    assert!(error.starts_with("secret tenants/other/telecloud/sealed: "), "{error}");
+    assert!(error.starts_with("tenants/other/telecloud/sealed: "), "{error}");
 }

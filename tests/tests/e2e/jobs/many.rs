@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
+use patchbay::keyring;
 use patchbay::storage::{Change, Durability, Expect, Stores};
-use patchbay::vault::Vault;
+use patchbay::vault::KeySource;
 use patchbay_tests::gateway::Gateway;
 use serde_json::{Value, json};
 use ulid::Ulid;
@@ -52,8 +53,9 @@ fn is_looked_at(number: u64) -> bool {
 /// What is sealed is sealed anew for jobs that are looked at only, because that takes time: a start reads what stands in the
 /// open, and would fail here if it read more.
 async fn multiply(folder: &std::path::Path) {
-    let vault = Vault::open(&folder.join("data.key")).expect("its key");
     let stores = Stores::open(&folder.join("data")).expect("its data directory");
+    let key = KeySource::File(folder.join("data.key"));
+    let vault = keyring::open(&*stores.documents, &key).await.expect("its key");
     let prefix = format!("work/{TENANT}/jobs/");
     let jobs = stores.documents.list(&prefix).await.expect("a listing");
     assert_eq!(jobs.len(), 1);

@@ -1,0 +1,191 @@
+//! Guessing at keys, tokens and callback secrets: slowed, refused, told once, and in nobody's way.
+
+use std::time::Instant;
+
+use patchbay_tests::telecloud::Posted;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::super::super::stage::{MODULE, Stage, TENANT};
+
+const KEY: &str = "key_good";
+const WRONG: &str = "<ERROR>Module authentication failed</ERROR>";
+const TOO_MANY: &str = "too many wrong keys came from this address";
+
+/// Tries that are looked at before a source has to wait, and seconds until there is one more.
+const TRIES: usize = 10;
+const EACH: u64 = 10;
+
+/// A gateway with a module that does what every order asks for, without a carrier.
+async fn stage() -> Stage {
+    Stage::with_hostile(json!({ "mode": "claim", "claim": "done" }), json!({})).await
+}
+
+/// Posts an order with this key, as a proxy on this machine would for somebody at this address.
+async fn post(stage: &Stage, from: &str, key: &str) -> Posted {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("SERVICE", "Order/Create")
+        .append_pair("order_number", "1");
+    form.append_pair("APIAuth[API_KEY]", key);
+    let request = stage.client.post(stage.url()).body(form.finish());
+    let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let response = request.header("x-forwarded-for", from).send().await.expect("an answer");
+    Posted {
+        status: response.status().as_u16(),
+        content_type: None,
+        body: response.text().await.expect("text"),
+    }
+}
+
+fn is_served(posted: &Posted) -> bool {
+    posted.body.contains("<SUCCESS>Y</SUCCESS>")
+}
+
+/// Those that were looked at may be one more for every ten seconds that the test took.
+#[track_caller]
+fn assert_about(found: usize, expected: usize, begun: Instant) {
+    let more = usize::try_from(begun.elapsed().as_secs() / EACH).expect("few") + 1;
+    assert!(
+        (expected..=expected + more).contains(&found),
+        "{found}, and not {expected}"
+    );
+}
+
+/// How many lines of the log say so.
+fn told(stage: &Stage, target: &str) -> usize {
+    let log = stage.gateway.log();
+    let lines = log.iter().filter(|line| line.contains("too many wrong ones"));
+    lines.filter(|line| line.contains(target)).count()
+}
+
+#[tokio::test]
+async fn a_source_of_wrong_keys_is_refused_without_a_record_and_the_right_key_from_elsewhere_is_not() {
+    let (stage, begun) = (stage().await, Instant::now());
+    let mut looked = 0;
+    for _ in 0..200 {
+        let posted = post(&stage, "192.0.2.1", "wrong").await;
+        assert_eq!(posted.status, 200);
+        looked += usize::from(posted.body.contains(WRONG));
+        assert!(
+            posted.body.contains(WRONG) || posted.body.contains(TOO_MANY),
+            "{posted:?}"
+        );
+    }
+    assert_about(looked, TRIES, begun);
+    assert_eq!(
+        stage.calls().await.len(),
+        looked,
+        "only what was looked at is on record"
+    );
+    assert_eq!(told(&stage, "TeleCloud keys of acme"), 1);
+
+    // Nobody else is kept out, whatever happens there.
+    assert!(is_served(&post(&stage, "192.0.2.2", KEY).await));
+    // What that source invents before the address that the proxy adds does not help it.
+    let posted = post(&stage, "192.0.2.2, 192.0.2.1", "wrong").await;
+    assert!(
+        posted.body.contains(TOO_MANY) || begun.elapsed().as_secs() >= EACH,
+        "{posted:?}"
+    );
+    // Without an address nobody is refused: the proxy alone knows who it is.
+    assert!(is_served(&stage.activate().await));
+}
+
+#[tokio::test]
+async fn telecloud_is_served_behind_the_same_address_as_somebody_who_guesses() {
+    let stage = stage().await;
+    assert!(is_served(&post(&stage, "192.0.2.1", KEY).await));
+    for _ in 0..50 {
+        post(&stage, "192.0.2.1", "wrong").await;
+    }
+    assert!(post(&stage, "192.0.2.1", "wrong").await.body.contains(TOO_MANY));
+    assert!(is_served(&post(&stage, "192.0.2.1", KEY).await));
+}
+
+#[tokio::test]
+async fn a_flood_of_wrong_keys_from_many_addresses_does_not_fill_the_journal() {
+    let (stage, begun) = (stage().await, Instant::now());
+    for address in 0..50 {
+        for _ in 0..4 {
+            let posted = post(&stage, &format!("192.0.2.{address}"), "wrong").await;
+            assert!(posted.body.contains(WRONG), "{posted:?}");
+        }
+    }
+    assert_about(stage.calls().await.len(), 60, begun);
+    assert!(is_served(&post(&stage, "192.0.2.1", KEY).await));
+}
+
+async fn ask(stage: &Stage, from: Option<&str>, token: &str) -> (StatusCode, Option<String>, Value) {
+    let url = format!("{}/v1/tenants/{TENANT}", stage.gateway.admin().base());
+    let mut request = stage.client.request(Method::GET, url).bearer_auth(token);
+    if let Some(from) = from {
+        request = request.header("x-forwarded-for", from);
+    }
+    let response = request.send().await.expect("an answer");
+    let wait = response
+        .headers()
+        .get(RETRY_AFTER)
+        .map(|wait| wait.to_str().expect("text").to_owned());
+    (response.status(), wait, response.json().await.expect("JSON"))
+}
+
+#[tokio::test]
+async fn a_source_of_wrong_tokens_is_told_to_wait_and_others_are_not() {
+    let (stage, begun) = (stage().await, Instant::now());
+    let made = json!({ "label": "reader", "scopes": ["read"] });
+    let made = stage
+        .gateway
+        .admin()
+        .post(&format!("/v1/tenants/{TENANT}/tokens"), made)
+        .await;
+    let token = made.expect("a token")["token"].as_str().expect("text").to_owned();
+    for from in [None, Some("192.0.2.1")] {
+        let mut looked = 0;
+        for number in 0..50 {
+            let (status, wait, problem) = ask(&stage, from, &format!("wrong-{number}")).await;
+            if status == StatusCode::UNAUTHORIZED {
+                looked += 1;
+            } else {
+                assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{problem}");
+                assert_eq!(problem["code"], "too-many-tries");
+                assert!(wait.is_some(), "it says how long to wait");
+            }
+        }
+        assert_about(looked, TRIES, begun);
+    }
+    // A right token from there is not looked at either, and works from anywhere else.
+    let (status, ..) = ask(&stage, Some("192.0.2.1"), &token).await;
+    assert!(status == StatusCode::TOO_MANY_REQUESTS || begun.elapsed().as_secs() >= EACH);
+    assert_eq!(ask(&stage, Some("192.0.2.2"), &token).await.0, StatusCode::OK);
+    // The admin has worked from here before, so they are not kept out.
+    let admin = stage.gateway.admin();
+    assert!(admin.get(&format!("/v1/tenants/{TENANT}")).await.is_ok());
+    assert_eq!(told(&stage, "tokens of the admin API"), 2);
+}
+
+#[tokio::test]
+async fn a_source_of_wrong_callback_secrets_is_told_to_wait_and_the_carrier_is_not() {
+    let (stage, begun) = (stage().await, Instant::now());
+    let callback = format!("/v1/tenants/{TENANT}/modules/{MODULE}/callback");
+    let callback = stage.gateway.admin().get(&callback).await.expect("a callback URL");
+    let path = callback["path"].as_str().expect("a path").to_owned();
+    let call = async |from: &str, path: &str| {
+        let url = format!("{}{path}", stage.gateway.public());
+        let request = stage.client.post(url).header("x-forwarded-for", from);
+        request.send().await.expect("an answer").status()
+    };
+    let mut looked = 0;
+    for number in 0..50 {
+        let wrong = format!("/m/{TENANT}/{MODULE}/callback/{number:032x}");
+        match call("192.0.2.1", &wrong).await {
+            StatusCode::NOT_FOUND => looked += 1,
+            status => assert_eq!(status, StatusCode::TOO_MANY_REQUESTS),
+        }
+    }
+    assert_about(looked, TRIES, begun);
+    let answered = call("192.0.2.2", &path).await;
+    assert_ne!(answered, StatusCode::TOO_MANY_REQUESTS);
+    assert_ne!(answered, StatusCode::NOT_FOUND);
+    assert_eq!(stage.calls().await.len(), 1, "wrong ones are not on record");
+}
