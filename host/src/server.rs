@@ -3,6 +3,8 @@
 //! `axum::serve` sets no timer, so that a client that never finishes its headers would hold a connection for ever; hence a
 //! loop of our own around hyper's connection.
 
+mod impatient;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +23,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
+use impatient::Impatient;
+
 /// Bounds of one listener.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -32,6 +36,8 @@ pub struct Limits {
     pub headers: usize,
     /// Bytes of a request's head, and of a connection's read buffer.
     pub head_bytes: usize,
+    /// For a peer to take an answer, from when it no longer does. Answers are small, and networks take them at once.
+    pub answer_write: Duration,
 }
 
 impl Default for Limits {
@@ -41,6 +47,7 @@ impl Default for Limits {
             header_read: Duration::from_secs(5),
             headers: 64,
             head_bytes: 32 << 10,
+            answer_write: Duration::from_secs(30),
         }
     }
 }
@@ -96,7 +103,8 @@ pub async fn serve(
                 Ok(answered.unwrap_or_else(|never| match never {}))
             }
         });
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(socket), service));
+        let socket = TokioIo::new(Impatient::new(socket, limits.answer_write));
+        let connection = graceful.watch(builder.serve_connection(socket, service));
         connections.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended badly");
@@ -126,3 +134,6 @@ fn head_bytes<B>(request: &hyper::Request<B>) -> usize {
 async fn stopped(stop: &mut watch::Receiver<Option<Instant>>) {
     let _ = stop.wait_for(Option::is_some).await;
 }
+
+#[cfg(test)]
+mod tests;
