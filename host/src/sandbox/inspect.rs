@@ -40,10 +40,30 @@ pub struct Inspection {
     pub imports: Vec<String>,
 }
 
+/// Most characters of a refusal. What is quoted in one is as long as whoever made the file liked.
+const SENTENCE_CHARACTERS_MAX: usize = 500;
+
 /// Why an upload is refused: a sentence for the integrator that says what was expected and what was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{0}")]
+#[error("{}", readable(.0))]
 pub struct UploadRefused(String);
+
+/// A sentence for a terminal: one line of bounded length, in which nothing paints.
+fn readable(sentence: &str) -> String {
+    let mut line = String::new();
+    for character in sentence.chars() {
+        match character {
+            '\n' | '\t' => line.push(' '),
+            _ if character.is_control() => line.extend(character.escape_unicode()),
+            _ => line.push(character),
+        }
+    }
+    if let Some((end, _)) = line.char_indices().nth(SENTENCE_CHARACTERS_MAX) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}
 
 impl UploadRefused {
     /// The interfaces' names are right and their types are not.
@@ -265,6 +285,14 @@ mod tests {
         let long = format!(r#"(import "wasi:io/{}@0.2.0" (instance))"#, "a".repeat(115));
         let sentence = refusal(&with(&long));
         assert!(sentence.contains("at most 128 bytes, found one of 129"), "{sentence}");
+    }
+
+    #[test]
+    fn a_refusal_is_one_short_line_whatever_it_quotes() {
+        let paints = "a\u{1b}[31mb\nc".to_owned();
+        assert_eq!(UploadRefused(paints).to_string(), "a\\u{1b}[31mb c");
+        let long = UploadRefused("é".repeat(501)).to_string();
+        assert_eq!(long, "é".repeat(500) + "…");
     }
 
     #[test]
