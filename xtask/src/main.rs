@@ -8,6 +8,7 @@
 
 mod cargo;
 mod deny;
+mod fuzz;
 mod guests;
 
 use std::ffi::OsString;
@@ -59,6 +60,15 @@ enum Command {
     },
     /// Look at what comes into the build: licences, banned crates, sources, advisories; takes cargo-deny
     Deny,
+    /// Feed the parsers and writers with what a fuzzer thinks up, and print how many inputs there were and what broke
+    Fuzz {
+        /// For each target
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// One target instead of all, such as `form`
+        #[arg(long)]
+        target: Option<String>,
+    },
     /// Build the modules of examples/ and tests/guests/ as components, into target/guests/
     Guests,
 }
@@ -72,6 +82,7 @@ fn main() -> Result<()> {
         Command::Test { arguments } => test(root, &arguments),
         Command::Bench { quick } => bench(root, quick),
         Command::Deny => deny::check(root),
+        Command::Fuzz { seconds, target } => fuzz::run(root, seconds, target.as_deref()),
         Command::Guests => {
             for guest in guests::build_all(root)? {
                 println!("{:<16} {:>9} bytes  {}", guest.name, guest.bytes, guest.path.display());

@@ -1,0 +1,5 @@
+//! Multipart bodies.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| patchbay_properties::multipart(data));

@@ -1,0 +1,5 @@
+//! Names.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| patchbay_properties::name(data));

@@ -1,0 +1,5 @@
+//! Paths and templates.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| patchbay_properties::path(data));

@@ -1,0 +1,5 @@
+//! What TeleCloud is told.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| patchbay_properties::reply(data));

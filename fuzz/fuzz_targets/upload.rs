@@ -1,0 +1,5 @@
+//! Uploaded components.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| patchbay_properties::upload(data));
