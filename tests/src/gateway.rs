@@ -3,13 +3,14 @@
 mod admin;
 mod deployment;
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use patchbay::sandbox::{CompileLimits, Compiler};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -86,7 +87,21 @@ impl Gateway {
     /// # Errors
     /// When it does not start, with its log.
     pub fn start_in(folder: Arc<TempDir>, arguments: &[&str]) -> anyhow::Result<Self> {
-        Self::launch(folder, arguments, Some(ADMIN_TOKEN), None)
+        Self::launch(folder, arguments, Some(ADMIN_TOKEN), Vec::new())
+    }
+
+    /// Starts a gateway on free ports with an empty data directory, which looks names up as `tests/names` has it.
+    ///
+    /// # Errors
+    /// When it does not start, with its log, or that library is not built.
+    pub fn start_with_names() -> anyhow::Result<Self> {
+        let library = program()?.with_file_name("libpatchbay_names.so");
+        ensure!(
+            library.is_file(),
+            "the names are not built: run `cargo build --workspace` first"
+        );
+        let envs = vec![("LD_PRELOAD", library.into())];
+        Self::launch(Arc::new(tempfile::tempdir()?), &[], Some(ADMIN_TOKEN), envs)
     }
 
     /// Starts a gateway on free ports in a folder, recording what a power failure would leave of it.
@@ -94,7 +109,7 @@ impl Gateway {
     /// # Errors
     /// When it does not start, with its log.
     pub fn start_recorded(folder: Arc<TempDir>, power: &PowerLoss) -> anyhow::Result<Self> {
-        Self::launch(folder, &[], Some(ADMIN_TOKEN), Some(power))
+        Self::launch(folder, &[], Some(ADMIN_TOKEN), power.envs()?.into())
     }
 
     /// Starts a gateway that nobody gives an admin token: it makes one and leaves it in a file.
@@ -102,17 +117,16 @@ impl Gateway {
     /// # Errors
     /// When it does not start, with its log, or the file is not there.
     pub fn start_without_token(folder: Arc<TempDir>) -> anyhow::Result<Self> {
-        Self::launch(folder, &[], None, None)
+        Self::launch(folder, &[], None, Vec::new())
     }
 
     fn launch(
         folder: Arc<TempDir>,
         arguments: &[&str],
         token: Option<&str>,
-        power: Option<&PowerLoss>,
+        envs: Vec<(&str, OsString)>,
     ) -> anyhow::Result<Self> {
         let data = folder.path().join("data");
-        let recorder = power.map(PowerLoss::envs).transpose()?;
         let mut child = Command::new(program()?)
             .args([
                 "serve",
@@ -127,7 +141,7 @@ impl Gateway {
             .arg(&data)
             .args(arguments)
             .envs(token.map(|token| ("PATCHBAY_ADMIN_TOKEN", token)))
-            .envs(recorder.into_iter().flatten())
+            .envs(envs)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

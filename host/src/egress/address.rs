@@ -180,8 +180,10 @@ pub(super) fn loopback() -> impl Iterator<Item = Block> {
 
 /// What a block is all of whose addresses nobody may go to; `None` if somebody may go to some of them.
 pub(super) fn never_reached(block: &Block) -> Option<&'static str> {
-    let never = |(wider, _, opened): &(Block, _, _)| *opened == Never && block.lies_in(wider);
-    blocks().find(never).map(|(_, name, _)| name)
+    let narrowest = blocks().find(|(wider, ..)| block.lies_in(wider));
+    narrowest
+        .filter(|(.., opened)| *opened == Never)
+        .map(|(_, name, _)| name)
 }
 
 /// Both tables as one.

@@ -223,6 +223,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_listener_on_every_address_is_known_at_each_of_them() {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a socket");
+        // Asks for the way there; nothing is sent. A machine without any has only its loopback addresses.
+        if socket.connect(("192.0.2.1", 9)).is_err() {
+            return;
+        }
+        let own = socket.local_addr().expect("bound").ip();
+        for listener in ["0.0.0.0:8080", "[::]:8080"] {
+            let listeners = [listener.parse().expect("an address")];
+            assert!(
+                is_own(&listeners, SocketAddr::new(own, 8080)),
+                "{own} against {listener}"
+            );
+            assert!(
+                !is_own(&listeners, SocketAddr::new(own, 8081)),
+                "{own} against {listener}"
+            );
+        }
+    }
+
     #[tokio::test]
     async fn a_look_up_that_nobody_waits_for_any_more_counts_until_it_ends() {
         let resolver = SystemResolver {

@@ -189,7 +189,7 @@ impl Admin {
     /// # Errors
     /// When it is refused.
     pub async fn name_loopback(&self) -> anyhow::Result<()> {
-        self.put("/v1/networks/loopback", serde_json::to_value(loopback())?)
+        self.put("/v1/networks/loopback", json!({ "blocks": loopback().blocks }))
             .await
             .map(drop)
     }

@@ -136,8 +136,11 @@ async fn a_newcomer_sets_everything_up_and_reads_the_first_call() -> Result<()> 
         "/v1/activations",
         "--secret",
         "carrier-token",
-        "--private-network",
+        "--network",
+        "loopback",
     ];
+    let set = ["network", "set", "loopback", "127.0.0.0/8", "::1/128"];
+    assert_eq!(shell.run(&set)?.done(), "network loopback set\n");
     shell.run(&[&add[..], &grant[..]].concat())?.done();
     let uploaded = shell
         .run(&["version", "upload", "acme", "sim", "sim.wasm", "--activate"])?

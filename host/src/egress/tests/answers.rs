@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http::{Request, header};
-use http_body_util::Full;
+use http::{HeaderMap, HeaderValue, Request, header};
+use http_body_util::{BodyExt, Full};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
@@ -73,6 +73,20 @@ async fn the_host_header_is_the_host_in_its_one_spelling_whatever_the_url_has() 
         );
         assert_eq!(carrier.heard(), expected);
     }
+}
+
+#[tokio::test]
+async fn trailers_of_a_module_are_left_out() {
+    let carrier = Carrier::answering("HTTP/1.1 204 No Content\r\n\r\n").await;
+    let rig = Rig::to(carrier.port);
+    let trailers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("evil.example"))]);
+    let request = rig
+        .post("{}")
+        .map(|body| body.with_trailers(async move { Some(Ok(trailers)) }));
+    let answer = rig.door().send(&rig.passage(), request, Timeouts::default()).await;
+    answer.expect("an answer");
+    let heard = carrier.heard();
+    assert!(heard.ends_with("\r\n\r\n{}") && !heard.contains("evil"), "{heard}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Going out.
 //!
 //! Where a request carries the secret is up to the setting `secret_in`: `header` (unless set) for
-//! `authorization: Bearer …`, `query` for the parameter `token`, `body` for the member `token` of the JSON body of a POST.
+//! `authorization: Bearer …`, `query` for the parameter `token`, `body` for the member `token` of the JSON body of a POST. The setting `header` is one more header, as `name: value`.
 
 use patchbay_module::http;
 use patchbay_module::{Answer, Failure, Order, Outcome, config};
@@ -27,12 +27,28 @@ pub(crate) fn fetch(order: &Order) -> Outcome {
     if let Some(authorization) = authorization {
         request = request.header("authorization", authorization);
     }
+    if let Some(header) = config::get("header") {
+        let (name, value) = header.split_once(": ").unwrap_or((&header, ""));
+        request = request.header(name, value);
+    }
     let response = request.send()?;
     let body = match config::get("body_as").as_deref() {
         Some("hex") => response.body().iter().map(|byte| format!("{byte:02x}")).collect(),
         _ => response.text().into_owned(),
     };
     Ok(Answer::done().var(1, response.status().to_string()).var(2, body))
+}
+
+pub(crate) fn fetch_all() -> Answer {
+    let lists = (0..).map_while(|list: u32| config::get(&format!("urls.{list}")));
+    let mut outcomes = String::new();
+    for list in lists {
+        outcomes.extend(list.lines().map(|url| match http::get(url).send() {
+            Ok(response) => char::from_digit(u32::from(response.status() / 100), 10).unwrap_or('?'),
+            Err(_) => '-',
+        }));
+    }
+    Answer::done().var(1, outcomes)
 }
 
 pub(crate) fn two_step(order: &Order) -> Outcome {
@@ -90,6 +106,23 @@ mod tests {
             "{url}"
         );
         assert_eq!(fetch("body").requests[0].body_json()["token"], placeholder("token"));
+    }
+
+    #[test]
+    fn fetch_all_tries_every_url_of_every_list() {
+        let run = Gateway::new()
+            .config("mode", "fetch-all")
+            .config("urls.0", "https://carrier.test/a\nhttps://carrier.test/gone\nno URL")
+            .config("urls.1", "https://carrier.test/b")
+            .config("urls.3", "https://carrier.test/beyond-the-gap")
+            .carrier(|request| match request.path() {
+                "/gone" => Reply::Refused,
+                "/b" => Reply::status(302),
+                _ => Reply::status(200),
+            })
+            .run::<Hostile>(Event::create());
+        assert_eq!(run.outcome, Ok(Answer::done().var(1, "2--3")));
+        assert_eq!(run.requests.len(), 3);
     }
 
     #[test]

@@ -9,7 +9,8 @@
 //! | `grow` | takes memory, 1 MiB at a time and touching all of it, for ever |
 //! | `log-flood` | logs 10,000 lines of 1 KiB that hold an escape sequence and a line break, then answers done |
 //! | `sleep` | waits for `sleep_ms` (an hour unless set), then answers done |
-//! | `fetch` | sends one request to `url` by `method` (GET unless set; POST has a JSON body), with the secret that `secret` names, if it names one, see `fetch.rs`; answers the status as VAR1 and the body, if it has one, as VAR2 (in hexadecimal digits if `body_as` is `hex`) |
+//! | `fetch` | sends one request to `url` by `method` (GET unless set; POST has a JSON body), with the secret that `secret` names, if it names one, and the header that `header` is, see `fetch.rs`; answers the status as VAR1 and the body, if it has one, as VAR2 (in hexadecimal digits if `body_as` is `hex`) |
+//! | `fetch-all` | sends a GET for each line of the settings `urls.0`, `urls.1` and so on; answers as VAR1 a character for each: the first digit of the status, or `-` where there was no answer |
 //! | `two-step` | POSTs to `url`, then to `second_url`; a failure of either is returned as `?` makes it |
 //! | `claim` | POSTs to `url` if that is set, with the setting `authorization` as that header, then, whatever came of it, ends as the setting `claim` says, see `claim.rs` |
 //! | `cross` | breaks the one rule of wasi:http that `rule` names, see `crossing.rs` |
@@ -71,6 +72,7 @@ fn act(order: &Order) -> Outcome {
         "log-flood" => Ok(exhaust::log_flood()),
         "sleep" => Ok(exhaust::sleep()),
         "fetch" => fetch::fetch(order),
+        "fetch-all" => Ok(fetch::fetch_all()),
         "two-step" => fetch::two_step(order),
         "claim" => claim::claim(order),
         #[cfg(target_family = "wasm")]

@@ -45,7 +45,7 @@ async fn a_token_does_what_its_scopes_say_and_nothing_else() -> Result<()> {
         assert!(detail.contains(&format!("scope {needed}")), "{method} {path}: {detail}");
     }
 
-    // A token gives away no more than it has, and no private network.
+    // A token gives away no more than it has, and no network.
     let made = admin.post(tokens, json!({"scopes": ["access", "grants"]})).await?;
     let own = admin.with_token(made["value"].as_str().context("a token")?);
     let answer = own

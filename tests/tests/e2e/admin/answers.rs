@@ -136,6 +136,10 @@ async fn the_description_is_served_to_anyone_and_lists_every_route() -> Result<(
     listed.sort();
     let module = "/{tenant}/modules/{module}";
     let mut expected: Vec<String> = [
+        "get /v1/networks",
+        "get /v1/networks/{network}",
+        "put /v1/networks/{network}",
+        "delete /v1/networks/{network}",
         "get ",
         "get /{tenant}",
         "put /{tenant}",

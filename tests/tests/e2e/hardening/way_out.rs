@@ -1,1 +1,6 @@
-//! C. What a module may ask of the door out, and what a carrier may answer.
+//! The door out: what modules try to reach or to send, and what carriers do to them.
+
+mod addresses;
+mod carriers;
+mod networks;
+mod requests;
