@@ -24,6 +24,8 @@ impl Callee {
     pub fn tenant(&self) -> &TenantName {
         &self.0.settings.path.tenant
     }
+}
+
 /// Why a request did not come to a callback URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoCallee {
