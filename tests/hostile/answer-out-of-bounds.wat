@@ -1,5 +1,5 @@
 ;; Leaves its answer behind its memory.
-;; expect: trap 
+;; expect: trap pointer out of bounds
 (func $handle (param $event i32) (result i32)
     (drop (call $done (local.get $event)))
     (i32.const 0xfffffff0))

@@ -10,6 +10,15 @@ use wit_parser::Resolve;
 /// The export of a core module that becomes the module's handler: it takes the event's address and gives the answer's.
 pub const HANDLE: &str = "patchbay:module/handler@0.1.0#handle";
 
+/// A function that finds room for everything that the host hands over, from 64 KiB on; nothing is given back.
+pub(crate) const REALLOC: &str = "
+    (global $next (mut i32) (i32.const 65536))
+    (func $realloc (param $old i32) (param $size i32) (param $align i32) (param $new i32) (result i32)
+        (local $at i32)
+        (local.set $at (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
+        (global.set $next (i32.add (local.get $at) (local.get $new)))
+        (local.get $at))";
+
 /// Makes a component of a core module in the text format.
 ///
 /// The core module has to export [`HANDLE`], a `memory`, and `cabi_realloc`. Of the interfaces in `imports`, such as
@@ -56,13 +65,8 @@ pub fn handler_text(rest: &str, body: &str) -> String {
             (memory (export "memory") 4)
             {rest}
             (func (export "{HANDLE}") (param $event i32) (result i32) {body})
-            ;; From 64 KiB on; nothing is given back.
-            (global $next (mut i32) (i32.const 65536))
-            (func (export "cabi_realloc") (param $old i32) (param $size i32) (param $align i32) (param $new i32) (result i32)
-                (local $at i32)
-                (local.set $at (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
-                (global.set $next (i32.add (local.get $at) (local.get $new)))
-                (local.get $at)))"#
+            {REALLOC}
+            (export "cabi_realloc" (func $realloc)))"#
     )
 }
 

@@ -19,7 +19,7 @@ mod text;
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use patchbay::domain::limits::LimitName;
 use serde_json::{Map, Value};
@@ -144,6 +144,10 @@ impl Hostile {
 impl Expect {
     fn read(text: &str) -> Result<Self> {
         let (kind, rest) = text.split_once(' ').unwrap_or((text, ""));
+        ensure!(
+            kind == "done" || !rest.is_empty(),
+            "by which limit or words is not said"
+        );
         let limit = |name: &str| serde_json::from_value::<LimitName>(name.into());
         let limits = || rest.split_whitespace().map(limit).collect::<Result<Vec<_>, _>>();
         Ok(match kind {

@@ -17,7 +17,8 @@ pub struct Limits {
     /// Bytes over all of the instance's memories and tables together. A Python module needs 20 MiB.
     pub memory_bytes: u64,
     /// Resources that are held open at once: streams, requests, pollables, and those that the component makes itself. Some
-    /// come in twos, such as a timer and waiting for it. A module with ten requests under way holds fewer than a hundred.
+    /// come in twos, such as a timer and waiting for it, and one that is lent for a call counts again. A module with ten
+    /// requests under way holds fewer than a hundred.
     pub handles: u64,
     /// Bytes that are handed to the gateway in one go: the texts and lists of one call of its functions, or of the answer. The
     /// gateway holds them in its own memory, besides the module's. Items of lists count as they are held here, which is

@@ -5,16 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 
-use crate::component::{HANDLE, component_of_world};
-
-/// Room for everything that the host hands over, from 64 KiB on; nothing is given back.
-const REALLOC: &str = "
-    (global $next (mut i32) (i32.const 65536))
-    (func $realloc (param $old i32) (param $size i32) (param $align i32) (param $new i32) (result i32)
-        (local $at i32)
-        (local.set $at (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
-        (global.set $next (i32.add (local.get $at) (local.get $new)))
-        (local.get $at))";
+use crate::component::{HANDLE, REALLOC, component_of_world};
 
 /// The documents' handle comes after the event, which takes 88 bytes.
 const DONE: &str = "

@@ -108,11 +108,11 @@ async fn a_module_that_panics_tells_its_author_where_and_why() {
 async fn a_module_that_computes_for_ever_is_stopped() {
     let call = limited_call("cpu_ms", json!({ "mode": "spin" }), 50).await;
     let detail = detail_of(&call, "faulted");
-    assert_eq!(
-        detail,
-        "the module ran into its limit cpu_ms of 50 ms of computing, which `patchbay module limits --cpu-ms` sets: \
-         computing time used up"
-    );
+    let expected =
+        "the module ran into its limit cpu_ms of 50 ms of computing, which `patchbay module limits --cpu-ms` sets: ";
+    assert!(detail.starts_with(expected), "{detail}");
+    // Where it was is of use to its author.
+    assert!(detail.ends_with(": computing time used up"), "{detail}");
 }
 
 #[tokio::test]
