@@ -18,7 +18,7 @@ use crate::api::Problem;
 const CONNECT: Duration = Duration::from_secs(10);
 /// Compiling a Python or JavaScript component takes up to a minute, and some more on a busy machine, and one may have to wait
 /// for others'.
-const ANSWER: Duration = Duration::from_secs(420);
+const ANSWER: Duration = Duration::from_secs(600);
 
 /// Speaks to one gateway with one token.
 pub(super) struct Client {

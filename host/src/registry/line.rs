@@ -207,6 +207,7 @@ mod tests {
         turns.clear();
         let first = waiting.remove(0).await;
         first.expect("room for its body");
+        drop(waiting);
         line.turn(&name(PLACES)).await.expect("a place");
     }
 

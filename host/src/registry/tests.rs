@@ -5,7 +5,7 @@ mod networks;
 mod telecloud;
 mod tls;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -33,6 +33,8 @@ struct Setup {
     stores: Stores,
     registry: Arc<Registry>,
     table: Arc<Table<Bytes>>,
+    /// Whose machine code was to be kept.
+    kept: Arc<Mutex<HashSet<Digest>>>,
 }
 
 const ADMIN: &str = "an-admin-token-of-enough-letters";
@@ -48,13 +50,16 @@ async fn start(stores: Stores) -> Setup {
     let admin = AdminToken::establish(&*stores.documents, &vault, Some(&given), &folder)
         .await
         .expect("a good token");
-    let (registry, table) = Registry::load(stores.clone(), vault, FakeEngine::new(), &admin)
+    let engine = FakeEngine::new();
+    let kept = Arc::clone(&engine.kept);
+    let (registry, table) = Registry::load(stores.clone(), vault, engine, &admin)
         .await
         .expect("loaded");
     Setup {
         stores,
         registry: Arc::new(registry),
         table,
+        kept,
     }
 }
 

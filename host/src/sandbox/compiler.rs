@@ -34,6 +34,7 @@ const CODE_BYTES_ALWAYS: usize = 4 << 20;
 
 /// How much longer than it computes a compilation may last: it gives way to calls.
 const PATIENCE: u32 = 5;
+const PATIENCE_AT_LEAST: Duration = Duration::from_secs(60);
 
 /// What a Rust program that cannot go on exits with.
 const PANICKED: i32 = 101;
@@ -53,7 +54,8 @@ impl Compiler {
 
     /// Has a component checked and compiled for the engine of that fingerprint. Blocks for as long as it takes.
     pub(super) fn compile(&self, component: &[u8], engine: u64) -> Result<Frame, PrepareError> {
-        let frame = self.run(self.command(), component)?;
+        let within = Duration::from_secs(self.limits.cpu_seconds).saturating_mul(PATIENCE);
+        let frame = self.run(self.command(), component, within.max(PATIENCE_AT_LEAST))?;
         if let Some(why) = &frame.head.unfiltered
             && !TOLD_UNFILTERED.swap(true, Ordering::Relaxed)
         {
@@ -85,13 +87,12 @@ impl Compiler {
         command
     }
 
-    fn run(&self, command: Command, component: &[u8]) -> Result<Frame, PrepareError> {
+    fn run(&self, command: Command, component: &[u8], within: Duration) -> Result<Frame, PrepareError> {
         let most = component
             .len()
             .saturating_mul(CODE_BYTES_PER_BYTE)
             .saturating_add(CODE_BYTES_ALWAYS)
             .min(CODE_BYTES_MAX);
-        let within = Duration::from_secs(self.limits.cpu_seconds).saturating_mul(PATIENCE);
         let ended = process::run(command, component, most, within);
         let ended = ended.map_err(|error| PrepareError::Failed(format!("the compiler cannot be run: {error}")))?;
         self.judge(ended, most, within)

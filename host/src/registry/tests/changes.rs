@@ -1,6 +1,7 @@
 //! Changes: what is refused, what is removed, and what happens at the same time.
 
 use super::*;
+use crate::registry::versions::COMPILED_VERSIONS;
 use crate::storage::{Change, Durability};
 
 #[tokio::test]
@@ -191,4 +192,33 @@ async fn nothing_of_a_tenant_grows_without_end() {
         .await
         .expect("what is there can be changed");
     assert_eq!(upload(7).await.expect("known").1, Written::Replaced);
+}
+
+#[tokio::test]
+async fn machine_code_is_kept_of_the_newest_versions_and_of_the_one_that_serves() {
+    let setup = with_module().await;
+    let (registry, sim) = (&setup.registry, path("acme/sim"));
+    let kept = || setup.kept.lock().expect("no panic").clone();
+    let component = |number: usize| Bytes::from(format!("good {number}"));
+    let digests = |numbers: &mut dyn Iterator<Item = usize>| -> HashSet<Digest> {
+        numbers.map(|number| Digest::of(&component(number))).collect()
+    };
+    for number in 0..=COMPILED_VERSIONS + 1 {
+        let uploaded = registry.upload(&sim, component(number), setup.turn().await).await;
+        uploaded.expect("a version");
+        if number == 0 {
+            registry.activate(&sim, Which::Number(1)).await.expect("active");
+        }
+    }
+    let newest = 2..=COMPILED_VERSIONS + 1;
+    assert_eq!(kept(), digests(&mut newest.clone().chain([0])));
+    registry
+        .activate(&sim, Which::Number(2))
+        .await
+        .expect("it is compiled again");
+
+    let again = start(setup.stores.clone()).await;
+    assert_eq!(*again.kept.lock().expect("no panic"), digests(&mut newest.chain([1])));
+    registry.delete_module(&sim).await.expect("removed");
+    assert_eq!(kept(), HashSet::new());
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 
 use rustix::process::{
-    DumpableBehavior, Resource, Rlimit, Signal, nice, set_dumpable_behavior, set_parent_process_death_signal, setrlimit,
+    DumpableBehavior, Resource, Rlimit, Signal, getrlimit, nice, set_dumpable_behavior,
+    set_parent_process_death_signal, setrlimit,
 };
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -25,31 +26,31 @@ const FILES_MAX: u64 = 8;
 pub(super) fn limit(limits: &CompileLimits) -> io::Result<()> {
     // A gateway that was killed must not leave a compiler behind.
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     nice(NICENESS)?;
     // Where memory runs out, this goes before anything that serves. Not every container lets a process say so.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
-    let cpu = Rlimit {
-        current: Some(limits.cpu_seconds),
-        maximum: Some(limits.cpu_seconds.saturating_add(CPU_SECONDS_OF_GRACE)),
-    };
-    setrlimit(Resource::Cpu, cpu)?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    let cpu = limits.cpu_seconds;
+    set(Resource::Cpu, cpu, cpu.saturating_add(CPU_SECONDS_OF_GRACE))?;
     for (resource, most) in [
         (Resource::As, limits.memory_bytes),
         (Resource::Core, 0),
         (Resource::Fsize, 0),
         (Resource::Nofile, FILES_MAX),
     ] {
-        let most = Some(most);
-        setrlimit(
-            resource,
-            Rlimit {
-                current: most,
-                maximum: most,
-            },
-        )?;
+        set(resource, most, most)?;
     }
     Ok(())
+}
+
+fn set(resource: Resource, current: u64, maximum: u64) -> io::Result<()> {
+    // Whoever started the gateway may have set less, and only root could take that back.
+    let already = getrlimit(resource).maximum.unwrap_or(u64::MAX);
+    let limit = Rlimit {
+        current: Some(current.min(already)),
+        maximum: Some(maximum.min(already)),
+    };
+    Ok(setrlimit(resource, limit)?)
 }
 
 /// Computing, allocating, reading and writing what is open, and ending. One thread does it all, so that none can be made.
@@ -116,4 +117,47 @@ fn program(own_id: u32) -> Result<BpfProgram, seccompiler::BackendError> {
     let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let processor = std::env::consts::ARCH.try_into()?;
     SeccompFilter::new(rules, refuse, SeccompAction::Allow, processor)?.try_into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn behind_the_filter_there_are_no_files_no_sockets_no_threads_and_no_processes() {
+        // A filter is a thread's own, and this one's ends with it.
+        let confined = std::thread::spawn(|| {
+            filter_system_calls().expect("a kernel with seccomp");
+            let refused = [
+                ("a file", std::fs::File::open("/etc/passwd").err()),
+                ("a new file", std::fs::File::create("/tmp/x").err()),
+                ("a socket", std::net::UdpSocket::bind("127.0.0.1:0").err()),
+                ("a listener", std::net::TcpListener::bind("127.0.0.1:0").err()),
+                (
+                    "a socket of this machine",
+                    std::os::unix::net::UnixDatagram::unbound().err(),
+                ),
+                ("a thread", std::thread::Builder::new().spawn(|| ()).err()),
+                ("a process", std::process::Command::new("/bin/true").spawn().err()),
+                (
+                    "another's end",
+                    rustix::process::kill_process(rustix::process::getpid(), Signal::CONT)
+                        .err()
+                        .map(Into::into),
+                ),
+            ];
+            let computed: u64 = vec![7_u64; 1 << 20].iter().sum();
+            (
+                refused.map(|(what, error)| (what, error.map(|error| error.kind()))),
+                computed,
+            )
+        });
+        let (refused, computed) = confined.join().expect("it goes on");
+        for (what, kind) in refused {
+            assert_eq!(kind, Some(ErrorKind::PermissionDenied), "{what}");
+        }
+        assert_eq!(computed, 7 << 20);
+    }
 }

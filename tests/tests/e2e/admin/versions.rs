@@ -52,6 +52,14 @@ async fn a_refused_upload_leaves_the_old_version_serving() -> Result<()> {
             "found acme:db/store@1.0.0, which this gateway does not offer",
         ),
         (
+            // Its names are right, and what it exports under them is empty.
+            "other types",
+            component(&format!("(component {handler})")),
+            422,
+            "upload-refused",
+            "does not fit the interface patchbay:module@0.1.0: patchbay:module/handler@0.1.0 has no function handle",
+        ),
+        (
             "truncated",
             whole[..whole.len() - 1].to_vec(),
             422,
@@ -78,23 +86,6 @@ async fn a_refused_upload_leaves_the_old_version_serving() -> Result<()> {
     let again = admin.upload("acme", MODULE, whole).await?;
     assert_eq!((again.status.as_u16(), &again.body["number"]), (200, &json!(1)));
     Ok(())
-}
-
-#[tokio::test]
-async fn a_version_whose_types_do_not_fit_is_not_activated() -> Result<()> {
-    let gateway = gateway_with(&[]).await?;
-    let admin = gateway.admin();
-    // Its names are right, and what it exports under them is empty.
-    let hollow = component(r#"(component (instance $i) (export "patchbay:module/handler@0.1.0" (instance $i)))"#);
-    let version = admin.upload("acme", MODULE, hollow).await?.ok()?;
-    let activation = json!({"version": version["number"]});
-    let answer = admin
-        .send(Method::PUT, &format!("{AT}/active"), Some(&activation))
-        .await?;
-    let detail = problem(&answer, 422, "not-prepared");
-    assert!(detail.contains("does not fit the interface"), "{detail}");
-    assert_eq!(admin.get(AT).await?["active"], 1);
-    assert_serves(&gateway, "after a refused activation").await
 }
 
 #[tokio::test]
