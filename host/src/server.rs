@@ -3,6 +3,7 @@
 //! `axum::serve` sets no timer, so that a client that never finishes its headers would hold a connection for ever; hence a
 //! loop of our own around hyper's connection.
 
+mod idle;
 mod impatient;
 
 use std::convert::Infallible;
@@ -23,12 +24,14 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
-use impatient::Impatient;
+use self::idle::Idle;
+use self::impatient::Impatient;
 
 /// Bounds of one listener.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Connections at once; more wait in the system's backlog.
+    /// Connections at once. For one more, the one that has been without a request for longest has to go; if all have one, it
+    /// waits, and what comes after it is in the system's backlog.
     pub connections: usize,
     /// For a request's whole head. TeleCloud sends it in one packet.
     pub header_read: Duration,
@@ -69,12 +72,9 @@ pub async fn serve(
         .max_headers(limits.headers)
         .max_buf_size(limits.head_bytes);
     let mut connections = tokio::task::JoinSet::new();
+    let idle = Idle::default();
     loop {
         while connections.try_join_next().is_some() {}
-        let slot = tokio::select! {
-            slot = Arc::clone(&slots).acquire_owned() => slot,
-            () = stopped(&mut stop) => break,
-        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stopped(&mut stop) => break,
@@ -88,26 +88,43 @@ pub async fn serve(
                 continue;
             }
         };
+        if slots.available_permits() == 0 {
+            idle.end_longest();
+        }
+        let slot = tokio::select! {
+            slot = Arc::clone(&slots).acquire_owned() => slot,
+            () = stopped(&mut stop) => break,
+        };
         // Answers are small and whole: waiting to fill a packet only delays them.
         let _ = socket.set_nodelay(true);
-        let router = router.clone();
+        let (router, here) = (router.clone(), Arc::new(idle.connection()));
+        let end = Arc::clone(&here);
         let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
-            let router = router.clone();
+            let (router, here) = (router.clone(), Arc::clone(&here));
             async move {
+                here.serves();
                 // hyper minds its buffer's size between two reads, and the last one may go past it.
-                if head_bytes(&request) > limits.head_bytes {
-                    return Ok::<_, Infallible>(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response());
-                }
-                request.extensions_mut().insert(ConnectInfo(peer));
-                let answered = router.oneshot(request.map(Body::new)).await;
-                Ok(answered.unwrap_or_else(|never| match never {}))
+                let answer = if head_bytes(&request) > limits.head_bytes {
+                    StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response()
+                } else {
+                    request.extensions_mut().insert(ConnectInfo(peer));
+                    let answered = router.oneshot(request.map(Body::new)).await;
+                    answered.unwrap_or_else(|never| match never {})
+                };
+                here.waits();
+                Ok::<_, Infallible>(answer)
             }
         });
         let socket = TokioIo::new(Impatient::new(socket, limits.answer_write));
         let connection = graceful.watch(builder.serve_connection(socket, service));
         connections.spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended badly");
+            tokio::select! {
+                ended = connection => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "a connection ended badly");
+                    }
+                }
+                () = end.ended() => tracing::debug!("a connection without a request had to go"),
             }
             drop(slot);
         });

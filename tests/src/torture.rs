@@ -4,7 +4,10 @@
 mod addresses;
 pub mod components;
 pub mod interrupts;
+pub mod latency;
 pub mod mutation;
+pub mod neighbours;
+pub mod overload;
 pub mod process;
 mod spellings;
 

@@ -4,6 +4,7 @@
 mod advisories;
 mod answers;
 mod execution;
+mod fairness;
 mod front_door;
 mod identity;
 mod secrets;

@@ -13,8 +13,10 @@ use patchbay::domain::call::CallId;
 use patchbay::domain::event::{ActionKind, Event};
 use patchbay::domain::limits::Limits;
 use patchbay::domain::module::Digest;
+use patchbay::domain::name::TenantName;
 use patchbay::egress::policy::Policy;
 use patchbay::egress::{Config, Door, Ended, ExchangeNumber, Passage, RecordFailed, Recorder, Spent, Started};
+use patchbay::fair::{self, Bounds, Line};
 use patchbay::sandbox::{self, Handle, Invocation, LogLevel, LogSink, Prepared, Sandbox};
 use patchbay::telecloud::decode::{DecodeLimits, Kind, Request, decode};
 use patchbay::vault::Vault;
@@ -46,6 +48,10 @@ pub(crate) fn measure(component: &[u8]) -> Result<()> {
         prepared,
         door: Arc::new(Door::new(Config::default())),
         event: event()?,
+        line: Line {
+            tenant: TenantName::parse("bench")?,
+            kind: fair::Kind::Event,
+        },
     });
     for threads in [1, 2] {
         bench.threads(threads)?;
@@ -83,6 +89,7 @@ struct Bench {
     prepared: Arc<Prepared>,
     door: Arc<Door>,
     event: Arc<Event>,
+    line: Line,
 }
 
 impl Bench {
@@ -146,6 +153,8 @@ impl Bench {
             time: Duration::from_secs(20),
             stop: CancellationToken::new(),
             log: nothing,
+            line: self.line.clone(),
+            bounds: Bounds::NONE,
         }
     }
 }

@@ -12,10 +12,11 @@ use patchbay::domain::event::{Action, Document, Event, Vars};
 use patchbay::domain::grant::Grant;
 use patchbay::domain::limits::Limits;
 use patchbay::domain::module::Digest;
-use patchbay::domain::name::SecretName;
+use patchbay::domain::name::{SecretName, TenantName};
 use patchbay::domain::secret::Secret;
 use patchbay::egress::policy::Policy;
 use patchbay::egress::{self, Door, Ended, ExchangeNumber, Passage, RecordFailed, Recorder, Spent, Started};
+use patchbay::fair::{Bounds, Kind, Line};
 use patchbay::sandbox::{Ask, Fault, Invocation, LogLevel, LogSink, Prepared, Sandbox};
 use patchbay::vault::Vault;
 use patchbay_tests::gateway::{compiler, guest, loopback};
@@ -143,6 +144,11 @@ impl Rig {
             time: self.time,
             stop: self.stop.clone(),
             log: Arc::<Record>::clone(&self.record),
+            line: Line {
+                tenant: TenantName::parse("acme").expect("a name"),
+                kind: Kind::Event,
+            },
+            bounds: Bounds::NONE,
         };
         self.sandbox.run(&self.prepared, ask, invocation).await.result
     }

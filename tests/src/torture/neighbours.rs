@@ -1,0 +1,195 @@
+//! One tenant with an ordinary module, alone and beside eight that take what they can get.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use reqwest::Client;
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+
+use super::latency::Latency;
+use crate::gateway::{Admin, Deployment, Gateway, guest};
+use crate::telecloud::{Encoding, Fields, client, post};
+
+/// How often the ordinary tenant posts an order.
+const EVERY: Duration = Duration::from_millis(20);
+
+/// Orders that each neighbour posts at once.
+const AT_ONCE: usize = 8;
+
+/// How long a neighbour that was refused waits: not at all would only measure this machine's sockets.
+const REFUSED: Duration = Duration::from_millis(10);
+
+/// Bytes in a neighbour's large posts. More than a mebibyte is not read.
+const LARGE: usize = 1_000_000;
+
+/// What the ordinary tenant met with.
+#[derive(Debug, Clone, Default)]
+pub struct Met {
+    /// How long its answers took.
+    pub latency: Latency,
+    /// How many of them were no success.
+    pub failed: usize,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, Default)]
+pub struct Neighbours {
+    /// The ordinary tenant by itself.
+    pub alone: Met,
+    /// The same beside the others.
+    pub beside: Met,
+    /// What the others were answered meanwhile.
+    pub answered: usize,
+}
+
+/// What a neighbour does all the time.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// Runs the hostile module in this mode.
+    Runs(&'static str),
+    /// Posts large orders.
+    Large,
+    /// Uploads components, no two alike, and activates them.
+    Deploys,
+}
+
+const WAYS: [Way; 8] = [
+    Way::Runs("spin"),
+    Way::Runs("spin"),
+    Way::Runs("grow"),
+    Way::Runs("grow"),
+    Way::Runs("log-flood"),
+    Way::Runs("sleep"),
+    Way::Large,
+    Way::Deploys,
+];
+
+/// Measures for so long: the first half of the time the tenant is alone.
+///
+/// # Errors
+/// When the gateway cannot be set up, or gives no answer.
+pub async fn neighbours(gateway: &Gateway, time: Duration) -> Result<Neighbours> {
+    let admin = gateway.admin();
+    admin
+        .deploy("ordinary", "hello", Deployment::of(guest("hello")?))
+        .await?;
+    let ordinary = gateway.url("ordinary", "hello");
+    let client = client()?;
+    // Connections, caches and pages that are there from then on.
+    orders(&client, &ordinary, "warm", time / 10).await?;
+    let alone = orders(&client, &ordinary, "alone", time / 2).await?;
+
+    let mut neighbours = Vec::new();
+    for (number, way) in WAYS.into_iter().enumerate() {
+        let tenant = format!("neighbour-{number}");
+        let mode = match way {
+            Way::Runs(mode) => mode,
+            Way::Large | Way::Deploys => "echo",
+        };
+        let hostile = Deployment {
+            config: json!({ "mode": mode }),
+            ..Deployment::of(guest("hostile")?)
+        };
+        admin.deploy(&tenant, "hostile", hostile).await?;
+        neighbours.push((way, tenant));
+    }
+    let until = Instant::now() + time / 2;
+    let mut others = JoinSet::new();
+    for (way, tenant) in neighbours {
+        let url = gateway.url(&tenant, "hostile");
+        match way {
+            Way::Runs(_) | Way::Large => {
+                let padding = if matches!(way, Way::Large) { LARGE } else { 0 };
+                for lane in 0..AT_ONCE {
+                    others.spawn(flood(client.clone(), url.clone(), lane, padding, until));
+                }
+            }
+            Way::Deploys => drop(others.spawn(deploys(admin.clone(), tenant, until))),
+        }
+    }
+    let beside = orders(
+        &client,
+        &ordinary,
+        "beside",
+        until.saturating_duration_since(Instant::now()),
+    )
+    .await?;
+    let mut answered = 0;
+    while let Some(ended) = others.join_next().await {
+        answered += ended??;
+    }
+    Ok(Neighbours {
+        alone,
+        beside,
+        answered,
+    })
+}
+
+fn order(number: &str) -> Fields {
+    [
+        ("SERVICE", "Order/Create"),
+        ("order_number", number),
+        ("Customer[account_number]", "9105012"),
+        ("APIAuth[API_KEY]", "key_good"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// Posts one order after the other at a steady rate. An answer that is late makes the next one late, and nothing is made up.
+async fn orders(client: &Client, url: &str, name: &str, time: Duration) -> Result<Met> {
+    let mut met = Met::default();
+    let (mut ticks, until) = (interval(EVERY), Instant::now() + time);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for number in 0_u64.. {
+        ticks.tick().await;
+        let began = Instant::now();
+        if began >= until {
+            break;
+        }
+        let posted = post(client, url, Encoding::Form, &order(&format!("{name}-{number}"))).await?;
+        met.latency.add(began.elapsed());
+        met.failed += usize::from(!posted.body.contains("<SUCCESS>Y</SUCCESS>"));
+    }
+    Ok(met)
+}
+
+/// Posts orders without a pause, and says how many were answered.
+async fn flood(client: Client, url: String, lane: usize, padding: usize, until: Instant) -> Result<usize> {
+    let mut answered = 0;
+    while Instant::now() < until {
+        let mut fields = order(&format!("{lane}-{answered}"));
+        fields.insert("Customer[notes]".to_owned(), "x".repeat(padding));
+        let Ok(posted) = tokio::time::timeout_at(until, post(&client, &url, Encoding::Form, &fields)).await else {
+            break;
+        };
+        answered += 1;
+        if posted?.body.contains("busy") {
+            sleep(REFUSED).await;
+        }
+    }
+    Ok(answered)
+}
+
+/// Has components compiled without a pause, and says how many were answered for.
+async fn deploys(admin: Admin, tenant: String, until: Instant) -> Result<usize> {
+    let component = guest("hostile")?;
+    let mut answered = 0;
+    while Instant::now() < until {
+        let mut component = component.clone();
+        // A custom section of its own: the same component, and other bytes.
+        let text = format!("{answered:010}");
+        component.extend([0, u8::try_from(text.len() + 2)?, 1, b'n']);
+        component.extend(text.as_bytes());
+        let Ok(answer) = tokio::time::timeout_at(until, admin.upload(&tenant, "hostile", component)).await else {
+            break;
+        };
+        let answer = answer?;
+        ensure!(answer.status.is_success() || answer.status == 429, "{answer:?}");
+        answered += 1;
+        sleep(REFUSED).await;
+    }
+    Ok(answered)
+}
