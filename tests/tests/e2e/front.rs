@@ -13,14 +13,14 @@ use serde_json::json;
 use super::hostile::{MODULE, Told, call, with};
 
 /// Longer than any limit of the gateway: who waits for so long has found a client that is not cut off.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection to the host and port of a URL.
 #[expect(
     clippy::disallowed_methods,
     reason = "bytes that no HTTP client would send, to a gateway under test"
 )]
-fn connect(url: &str) -> Result<TcpStream> {
+pub(super) fn connect(url: &str) -> Result<TcpStream> {
     let address = url.strip_prefix("http://").context("an http URL")?;
     let stream = TcpStream::connect(address.split('/').next().unwrap_or_default())?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -29,7 +29,7 @@ fn connect(url: &str) -> Result<TcpStream> {
 }
 
 /// Everything until the gateway closes the connection.
-fn read_to_end(stream: &mut TcpStream) -> Result<String> {
+pub(super) fn read_to_end(stream: &mut TcpStream) -> Result<String> {
     let mut answer = Vec::new();
     match stream.read_to_end(&mut answer) {
         Ok(_) => {}
@@ -41,19 +41,19 @@ fn read_to_end(stream: &mut TcpStream) -> Result<String> {
 }
 
 /// What comes back for these bytes, until the gateway closes the connection.
-fn exchange(url: &str, request: &str) -> Result<String> {
+pub(super) fn exchange(url: &str, request: &str) -> Result<String> {
     let mut stream = connect(url)?;
     stream.write_all(request.as_bytes())?;
     read_to_end(&mut stream)
 }
 
 /// The status codes of all answers in what came back.
-fn statuses(answers: &str) -> Vec<&str> {
+pub(super) fn statuses(answers: &str) -> Vec<&str> {
     let heads = answers.split("HTTP/1.1 ").skip(1);
     heads.map(|head| head.get(..3).unwrap_or(head)).collect()
 }
 
-async fn gateway() -> Result<Gateway> {
+pub(super) async fn gateway() -> Result<Gateway> {
     let gateway = Gateway::start()?;
     gateway
         .admin()
@@ -62,12 +62,12 @@ async fn gateway() -> Result<Gateway> {
     Ok(gateway)
 }
 
-async fn recorded_calls(gateway: &Gateway) -> Result<usize> {
+pub(super) async fn recorded_calls(gateway: &Gateway) -> Result<usize> {
     let listed = gateway.admin().get("/v1/tenants/acme/calls").await?;
     Ok(listed["items"].as_array().context("items")?.len())
 }
 
-const ORDER: &str = "SERVICE=Order/Create&APIAuth[API_KEY]=key_good";
+pub(super) const ORDER: &str = "SERVICE=Order/Create&APIAuth[API_KEY]=key_good";
 
 #[tokio::test]
 async fn a_head_that_never_ends_is_cut_off_on_both_listeners() -> Result<()> {

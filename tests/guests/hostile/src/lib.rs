@@ -15,6 +15,7 @@
 //! | `claim` | POSTs to `url` if that is set, with the setting `authorization` as that header, then, whatever came of it, ends as the setting `claim` says, see `claim.rs` |
 //! | `cross` | breaks the one rule of wasi:http that `rule` names, see `crossing.rs` |
 //! | `echo` | answers what it was given, see `echo.rs`, and logs the documents as JSON |
+//! | `say` | answers what is hard to pass on, see `say.rs` |
 //!
 //! Any other mode is rejected with `No such mode: …`. What it says when it is asked something else is in `follow_up.rs`.
 
@@ -25,6 +26,7 @@ mod echo;
 mod exhaust;
 mod fetch;
 mod follow_up;
+mod say;
 
 use patchbay_module::{Failure, Module, Order, Outcome, Suspension, config};
 
@@ -78,6 +80,7 @@ fn act(order: &Order) -> Outcome {
         #[cfg(target_family = "wasm")]
         "cross" => crossing::cross(),
         "echo" => echo::echo(order),
+        "say" => say::say(),
         other => Err(Failure::rejected(format!("No such mode: {other}"))),
     }
 }
