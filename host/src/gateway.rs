@@ -222,9 +222,7 @@ impl Gateway {
                 };
                 self.event(admitted).await
             }
-            Err(turned) if turned.on_record => {
-                self.finish(&serving.settings.path.tenant, &log, *turned.verdict).await
-            }
+            Err(turned) if turned.on_record => self.finish(&serving.settings.path.tenant, &log, *turned.verdict).await,
             Err(turned) => turned.verdict.reply,
         }
     }

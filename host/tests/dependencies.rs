@@ -27,7 +27,14 @@ struct Package {
 fn packages() -> Vec<Package> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--offline", "--format-version", "1", "--filter-platform", PLATFORM])
+        .args([
+            "metadata",
+            "--offline",
+            "--format-version",
+            "1",
+            "--filter-platform",
+            PLATFORM,
+        ])
         .current_dir(root)
         .output()
         .expect("cargo starts");
@@ -96,7 +103,10 @@ fn is_met(expression: &str, allowed: &BTreeSet<&str>) -> bool {
 
 fn numbers(version: &str) -> Vec<u64> {
     let release = version.split(['-', '+']).next().unwrap_or_default();
-    release.split('.').map(|number| number.parse().expect("a number")).collect()
+    release
+        .split('.')
+        .map(|number| number.parse().expect("a number"))
+        .collect()
 }
 
 #[test]
@@ -117,7 +127,13 @@ fn every_crate_is_from_the_registry_under_a_licence_that_is_allowed_and_none_is_
         .collect();
     assert!(banned.contains("openssl"), "{banned:?}");
     let mut wrong = Vec::new();
-    for Package { name, version, source, license } in packages() {
+    for Package {
+        name,
+        version,
+        source,
+        license,
+    } in packages()
+    {
         // What is ours has no source.
         let Some(source) = source else { continue };
         if source != REGISTRY {
@@ -127,7 +143,9 @@ fn every_crate_is_from_the_registry_under_a_licence_that_is_allowed_and_none_is_
             wrong.push(format!("{name} {version} is banned"));
         }
         if !is_met(&license, &allowed) {
-            wrong.push(format!("{name} {version} is under {license:?}, and deny.toml does not allow that"));
+            wrong.push(format!(
+                "{name} {version} is under {license:?}, and deny.toml does not allow that"
+            ));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

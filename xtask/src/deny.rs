@@ -14,7 +14,9 @@ pub(crate) fn check(root: &Path) -> Result<()> {
     );
     cargo::run(root, &["deny", "--offline", "check", "bans", "licenses", "sources"])?;
     if cargo::run(root, &["deny", "fetch", "db"]).is_err() {
-        eprintln!("    the advisory database is out of reach: what follows goes by the copy that is here, if there is one");
+        eprintln!(
+            "    the advisory database is out of reach: what follows goes by the copy that is here, if there is one"
+        );
     }
     // A copy that is older than ninety days is refused.
     cargo::run(root, &["deny", "--offline", "check", "advisories"])

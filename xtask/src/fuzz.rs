@@ -38,7 +38,7 @@ struct Report {
 /// When something is missing, with what to install; when a promise was broken, with how to see it again.
 pub(crate) fn run(root: &Path, seconds: u32, only: Option<&str>) -> Result<()> {
     let folder = root.join("fuzz");
-    let targets = targets(&folder, only)?;
+    let targets = targets(root, only)?;
     build(root, only)?;
     let programs = folder.join("target").join(host()?).join("release");
     println!(
@@ -79,8 +79,8 @@ pub(crate) fn run(root: &Path, seconds: u32, only: Option<&str>) -> Result<()> {
 }
 
 /// The names of all targets, or the one that is asked for.
-fn targets(folder: &Path, only: Option<&str>) -> Result<Vec<String>> {
-    let mut all: Vec<String> = files(&folder.join("fuzz_targets"))?
+pub(crate) fn targets(root: &Path, only: Option<&str>) -> Result<Vec<String>> {
+    let mut all: Vec<String> = files(&root.join("fuzz/fuzz_targets"))?
         .iter()
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
         .collect();

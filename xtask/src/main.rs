@@ -69,6 +69,15 @@ enum Command {
         #[arg(long)]
         target: Option<String>,
     },
+    /// Do to one gateway what hostile tenants may do, in a release build, then fuzz; print what came of it
+    Torture {
+        /// How long in all, once it is built; a quarter of it is for fuzzing
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(4..=1440))]
+        minutes: u32,
+        /// What is tried follows from this; another one each time unless stated
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Build the modules of examples/ and tests/guests/ as components, into target/guests/
     Guests,
 }
@@ -81,6 +90,7 @@ fn main() -> Result<()> {
         Command::Crash { cycles, seed, power } => crash(root, cycles, seed, power),
         Command::Test { arguments } => test(root, &arguments),
         Command::Bench { quick } => bench(root, quick),
+        Command::Torture { minutes, seed } => torture(root, minutes, seed),
         Command::Deny => deny::check(root),
         Command::Fuzz { seconds, target } => fuzz::run(root, seconds, target.as_deref()),
         Command::Guests => {
@@ -137,6 +147,19 @@ fn bench(root: &Path, quick: bool) -> Result<()> {
         cargo::run(root, &["build", "--workspace", "--release"])
     })?;
     cargo::run_built(root, "release/bench", if quick { &["--quick"] } else { &[] })
+}
+
+fn torture(root: &Path, minutes: u32, seed: Option<u64>) -> Result<()> {
+    step("guests", || guests::build_all(root).map(drop))?;
+    step("build, for release", || {
+        cargo::run(root, &["build", "--workspace", "--release"])
+    })?;
+    let mut arguments = vec![format!("--seconds={}", minutes * 45)];
+    arguments.extend(seed.map(|seed| format!("--seed={seed}")));
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    cargo::run_built(root, "release/torture", &arguments)?;
+    let targets = u32::try_from(fuzz::targets(root, None)?.len())?;
+    step("fuzz", || fuzz::run(root, minutes * 15 / targets, None))
 }
 
 /// Says what is being done and how long it took: some steps take minutes.

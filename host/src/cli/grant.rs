@@ -9,8 +9,8 @@ use super::client::read;
 use super::failure::Failure;
 use super::printer::{table, time, word};
 use super::{ModuleArgs, Session, input};
-use crate::domain::event::ActionKind;
 use crate::domain::certificate::Certificate;
+use crate::domain::event::ActionKind;
 use crate::domain::grant::{Grant, GrantTls, Scheme};
 use crate::domain::name::{ConfigKey, NetworkName, SecretName};
 

@@ -101,7 +101,9 @@ impl Fault {
         match self {
             Self::Limit { limit, .. } => Some(*limit),
             Self::Deadline(Over::Deadline(_)) => Some(LimitName::DeadlineMs),
-            Self::NotExported(_) | Self::Busy(_) | Self::Deadline(Over::Stopped) | Self::Answer(_) | Self::Trap(_) => None,
+            Self::NotExported(_) | Self::Busy(_) | Self::Deadline(Over::Stopped) | Self::Answer(_) | Self::Trap(_) => {
+                None
+            }
         }
     }
 }

@@ -12,9 +12,9 @@ use patchbay_tests::torture::{Plan, run};
 /// Does to one gateway what hostile tenants may do, and prints what came of it
 #[derive(Parser)]
 struct Arguments {
-    /// How long it goes on, in all; less than five minutes say little
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1440))]
-    minutes: u64,
+    /// How long it goes on; less than five minutes say little
+    #[arg(long, default_value_t = 600)]
+    seconds: u64,
     /// What is tried follows from this; another one each time unless stated
     #[arg(long)]
     seed: Option<u64>,
@@ -22,14 +22,14 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
-    let Arguments { minutes, seed } = Arguments::parse();
+    let Arguments { seconds, seed } = Arguments::parse();
     let seed = match seed {
         Some(seed) => seed,
         None => u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?,
     };
-    println!("seed {seed}: {minutes} minutes\n");
+    println!("seed {seed}: {seconds} seconds\n");
     let plan = Plan {
-        time: Duration::from_secs(60 * minutes),
+        time: Duration::from_secs(seconds),
         seed,
     };
     let report = run(plan, |part| println!("==> {part}")).await?;
@@ -37,7 +37,12 @@ async fn main() -> Result<ExitCode> {
     for row in report.rows() {
         println!("| {} | {} | {} |", row.what, row.figure, row.goal);
     }
-    let missed: Vec<_> = report.rows().into_iter().filter(|row| !row.met).map(|row| row.what).collect();
+    let missed: Vec<_> = report
+        .rows()
+        .into_iter()
+        .filter(|row| !row.met)
+        .map(|row| row.what)
+        .collect();
     if missed.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }

@@ -8,8 +8,9 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::mutation::{Dice, mutated};
-use crate::gateway::{Admin, Deployment, Gateway, guest};
+use super::mutation::mutated;
+use crate::gateway::{Admin, Gateway, guest};
+use crate::power::Numbers;
 use crate::telecloud::{Encoding, Fields, client, post};
 
 /// Tries between two looks at whether an ordinary module still answers as it should.
@@ -21,22 +22,22 @@ const VERSIONS: u64 = 150;
 /// How long an upload waits that the gateway was too busy for.
 const BUSY: Duration = Duration::from_millis(100);
 
-/// The tenant of the ordinary module.
+/// The tenant of the ordinary module `hello`.
 const ORDINARY: &str = "ordinary";
 
 /// What was tried, and what came of it.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Tried {
+pub(super) struct Tried {
     /// Components that were written by hand.
-    pub written: u64,
+    pub(super) written: u64,
     /// Components that were damaged by chance.
-    pub mutated: u64,
+    pub(super) mutated: u64,
     /// Of all, those that were refused at upload or activation.
-    pub refused: u64,
+    pub(super) refused: u64,
     /// Of all, those that were called.
-    pub called: u64,
+    pub(super) called: u64,
     /// Of those, how many answered for themselves.
-    pub answered: u64,
+    pub(super) answered: u64,
 }
 
 impl Tried {
@@ -55,9 +56,7 @@ impl Tried {
 ///
 /// # Errors
 /// When an upload is neither taken nor refused, an event is not answered, or the ordinary module does not answer as it did.
-pub async fn components(gateway: &Gateway, written: &[Bytes], until: Instant, seed: u64) -> Result<Tried> {
-    let admin = gateway.admin();
-    admin.deploy(ORDINARY, "hello", Deployment::of(guest("hello")?)).await?;
+pub(super) async fn components(gateway: &Gateway, written: &[Bytes], until: Instant, seed: u64) -> Result<Tried> {
     let halves: Vec<Vec<Bytes>> = (0..2)
         .map(|half| written.iter().skip(half).step_by(2).cloned().collect())
         .collect();
@@ -73,7 +72,7 @@ struct Line<'g> {
     gateway: &'g Gateway,
     admin: Admin,
     tenant: &'static str,
-    dice: Dice,
+    numbers: Numbers,
     tried: Tried,
     versions: u64,
 }
@@ -91,7 +90,7 @@ impl<'g> Line<'g> {
             gateway,
             admin: gateway.admin().clone(),
             tenant,
-            dice: Dice::new(seed),
+            numbers: Numbers::new(seed),
             tried: Tried::default(),
             versions: 0,
         }
@@ -106,13 +105,18 @@ impl<'g> Line<'g> {
         }
         let bases: Vec<Bytes> = all.iter().cloned().chain([guest("hello")?.into()]).collect();
         while Instant::now() < until {
-            let (base, other) = (self.dice.below(bases.len()), self.dice.below(bases.len()));
-            let component = mutated(&bases[base], &bases[other], &mut self.dice);
+            let (component, other) = (self.one_of(&bases)?, self.one_of(&bases)?);
+            let component = mutated(component, other, &mut self.numbers);
             self.tried.mutated += 1;
             self.one(&client, &component.into()).await?;
         }
         self.look(&client).await?;
         Ok(self.tried)
+    }
+
+    fn one_of<'a>(&mut self, all: &'a [Bytes]) -> Result<&'a Bytes> {
+        let place = self.numbers.below(all.len() as u64);
+        all.get(usize::try_from(place)?).context("there are none")
     }
 
     async fn one(&mut self, client: &Client, component: &Bytes) -> Result<()> {
@@ -171,7 +175,7 @@ impl<'g> Line<'g> {
     async fn post(&mut self, client: &Client, tenant: &str, module: &str) -> Result<String> {
         let fields: Fields = [
             ("SERVICE", "Order/Create".to_owned()),
-            ("order_number", format!("T-{}", self.dice.next())),
+            ("order_number", format!("T-{}", ulid::Ulid::generate())),
             ("Customer[account_number]", "9105012".to_owned()),
             ("APIAuth[API_KEY]", "key_good".to_owned()),
         ]

@@ -1,10 +1,13 @@
 //! How far a module gets past its limits of time, with both cores busy.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::latency::Latency;
 use crate::gateway::{Deployment, Gateway, guest};
 use crate::telecloud::{Encoding, Fields, client, post};
 
@@ -17,41 +20,20 @@ const DEADLINE_MS: u64 = 100;
 /// Modules that compute all the time beside the one that is measured: one for each core.
 const NEIGHBOURS: usize = 2;
 
-/// How far calls got past a limit, in microseconds.
-#[derive(Debug, Clone, Default)]
-pub struct Overruns(Vec<u64>);
-
-impl Overruns {
-    /// Calls that were measured.
-    #[must_use]
-    pub fn calls(&self) -> usize {
-        self.0.len()
-    }
-
-    /// What `per_mille` of a thousand calls stayed within, in microseconds.
-    #[must_use]
-    pub fn within(&self, per_mille: usize) -> u64 {
-        let mut sorted = self.0.clone();
-        sorted.sort_unstable();
-        let place = (sorted.len() * per_mille).div_ceil(1_000).max(1);
-        sorted.get(place - 1).copied().unwrap_or_default()
-    }
-}
-
 /// What was measured.
 #[derive(Debug, Clone, Default)]
-pub struct Interrupts {
+pub(super) struct Interrupts {
     /// Past the limit of computing, in computing.
-    pub cpu: Overruns,
+    pub(super) cpu: Latency,
     /// Past the deadline, on the clock.
-    pub deadline: Overruns,
+    pub(super) deadline: Latency,
 }
 
 /// Has modules compute for ever until `until`, and reads from their records when they were stopped.
 ///
 /// # Errors
 /// When a call did not end by the limit that it was to end by.
-pub async fn interrupts(gateway: &Gateway, until: Instant) -> Result<Interrupts> {
+pub(super) async fn interrupts(gateway: &Gateway, until: Instant) -> Result<Interrupts> {
     let spinning = |limits: Value| -> Result<Deployment> {
         Ok(Deployment {
             config: json!({ "mode": "spin" }),
@@ -100,13 +82,13 @@ async fn measure(gateway: &Gateway, until: Instant) -> Result<Interrupts> {
         let record = gateway.admin().newest_call("spinning").await?;
         let used = number(&record["usage"]["cpu_micros"])?;
         ensure!(used >= CPU_MS * 1_000, "it computed for {used} us only: {record}");
-        found.cpu.0.push(used - CPU_MS * 1_000);
+        found.cpu.add(Duration::from_micros(used - CPU_MS * 1_000));
 
         call(gateway, "spinning", "by-deadline", &format!("D-{round}")).await?;
         let record = gateway.admin().newest_call("spinning").await?;
         let took = number(&record["micros"])?;
         ensure!(took >= DEADLINE_MS * 1_000, "it took {took} us only: {record}");
-        found.deadline.0.push(took - DEADLINE_MS * 1_000);
+        found.deadline.add(Duration::from_micros(took - DEADLINE_MS * 1_000));
     }
     Ok(found)
 }
@@ -126,21 +108,10 @@ async fn call(gateway: &Gateway, tenant: &str, module: &str, order: &str) -> Res
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();
     let posted = post(&client()?, &gateway.url(tenant, module), Encoding::Form, &fields).await?;
-    ensure!(posted.status == 200 && posted.body.contains("<SUCCESS>N"), "{}", posted.body);
+    ensure!(
+        posted.status == 200 && posted.body.contains("<SUCCESS>N"),
+        "{}",
+        posted.body
+    );
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_share_that_stays_within_counts_from_below() {
-        let overruns = Overruns((1..=1_000).rev().collect());
-        assert_eq!(overruns.within(500), 500);
-        assert_eq!(overruns.within(999), 999);
-        assert_eq!(overruns.within(1_000), 1_000);
-        assert_eq!(Overruns(vec![7]).within(999), 7);
-        assert_eq!(Overruns::default().within(999), 0);
-    }
 }

@@ -4,23 +4,23 @@ use std::time::Duration;
 
 /// Times of calls.
 #[derive(Debug, Clone, Default)]
-pub struct Latency(Vec<Duration>);
+pub(super) struct Latency(Vec<Duration>);
 
 impl Latency {
     /// Adds one.
-    pub fn add(&mut self, time: Duration) {
+    pub(super) fn add(&mut self, time: Duration) {
         self.0.push(time);
     }
 
     /// How many there are.
     #[must_use]
-    pub fn calls(&self) -> usize {
+    pub(super) fn calls(&self) -> usize {
         self.0.len()
     }
 
     /// What `per_mille` of a thousand calls stayed within; none, if there were no calls.
     #[must_use]
-    pub fn within(&self, per_mille: usize) -> Duration {
+    pub(super) fn within(&self, per_mille: usize) -> Duration {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
         let place = (sorted.len() * per_mille).div_ceil(1_000).max(1);

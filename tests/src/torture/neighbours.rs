@@ -26,22 +26,22 @@ const LARGE: usize = 1_000_000;
 
 /// What the ordinary tenant met with.
 #[derive(Debug, Clone, Default)]
-pub struct Met {
+pub(super) struct Met {
     /// How long its answers took.
-    pub latency: Latency,
+    pub(super) latency: Latency,
     /// How many of them were no success.
-    pub failed: usize,
+    pub(super) failed: usize,
 }
 
 /// What was measured.
 #[derive(Debug, Clone, Default)]
-pub struct Neighbours {
+pub(super) struct Neighbours {
     /// The ordinary tenant by itself.
-    pub alone: Met,
+    pub(super) alone: Met,
     /// The same beside the others.
-    pub beside: Met,
+    pub(super) beside: Met,
     /// What the others were answered meanwhile.
-    pub answered: usize,
+    pub(super) answered: usize,
 }
 
 /// What a neighbour does all the time.
@@ -70,7 +70,7 @@ const WAYS: [Way; 8] = [
 ///
 /// # Errors
 /// When the gateway cannot be set up, or gives no answer.
-pub async fn neighbours(gateway: &Gateway, time: Duration) -> Result<Neighbours> {
+pub(super) async fn neighbours(gateway: &Gateway, time: Duration) -> Result<Neighbours> {
     let admin = gateway.admin();
     admin
         .deploy("ordinary", "hello", Deployment::of(guest("hello")?))

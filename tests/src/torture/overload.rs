@@ -27,13 +27,13 @@ const TIMES: u32 = 5;
 
 /// What was measured.
 #[derive(Debug, Clone, Default)]
-pub struct Overload {
+pub(super) struct Overload {
     /// Orders a second that were carried out while no more were posted than that.
-    pub peak: f64,
+    pub(super) peak: f64,
     /// Orders a second that were carried out while five times as many were posted.
-    pub goodput: f64,
+    pub(super) goodput: f64,
     /// How long it took to be told that the gateway is busy.
-    pub refusals: Latency,
+    pub(super) refusals: Latency,
 }
 
 /// What became of one order.
@@ -46,7 +46,7 @@ enum Answered {
 ///
 /// # Errors
 /// When the gateway cannot be set up, gives no answer, or one that is neither a success nor busy.
-pub async fn overload(gateway: &Gateway, time: Duration) -> Result<Overload> {
+pub(super) async fn overload(gateway: &Gateway, time: Duration) -> Result<Overload> {
     let carrier = FakeCarrier::start().await?;
     let reply = Reply::new(StatusCode::OK, "text/plain", "ok".to_owned());
     carrier.always("/", Behaviour::answer(reply).after(CARRIER));
@@ -107,7 +107,7 @@ async fn deploy(gateway: &Gateway, carrier: &FakeCarrier) -> Result<String> {
     let admin = gateway.admin();
     let grant = json!({
         "name": "carrier", "scheme": "http", "host": "127.0.0.1", "port": carrier.address().port(), "methods": ["POST"],
-        "paths": ["/**"], "private_network": true,
+        "paths": ["/**"], "network": "loopback",
     });
     let deployment = Deployment {
         config: json!({ "mode": "fetch", "method": "POST", "url": carrier.url() }),

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 /// Whether the process is there and runs. One that has ended and was not waited for does not.
 #[must_use]
-pub fn is_alive(pid: u32) -> bool {
+pub(super) fn is_alive(pid: u32) -> bool {
     let status = read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let state = status.lines().find_map(|line| line.strip_prefix("State:"));
     state.is_some_and(|state| !state.trim_start().starts_with(['Z', 'X']))
@@ -16,7 +16,7 @@ pub fn is_alive(pid: u32) -> bool {
 ///
 /// # Errors
 /// When there is no such process.
-pub fn memory(pid: u32) -> Result<u64> {
+pub(super) fn memory(pid: u32) -> Result<u64> {
     let status = read_to_string(format!("/proc/{pid}/status"))?;
     let anonymous = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
     let kibibytes = anonymous.and_then(|text| text.split_whitespace().next());

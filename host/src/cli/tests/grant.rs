@@ -10,10 +10,7 @@ fn certificate(name: &str) -> (String, String) {
     params.distinguished_name.push(DnType::CommonName, name);
     params.not_after = date_time_ymd(2999, 1, 1);
     let key = KeyPair::generate().expect("a key");
-    (
-        params.self_signed(&key).expect("signed").pem(),
-        key.serialize_pem(),
-    )
+    (params.self_signed(&key).expect("signed").pem(), key.serialize_pem())
 }
 
 #[tokio::test]
@@ -58,7 +55,9 @@ async fn certificates_come_from_files_and_are_listed_by_name_fingerprint_and_end
         assert!(!text.contains(part), "{text}");
     }
 
-    let missing = gateway.run(&add.replace("lab ", "lab2 ").replace(&ca, "/nowhere/ca.pem")).await;
+    let missing = gateway
+        .run(&add.replace("lab ", "lab2 ").replace(&ca, "/nowhere/ca.pem"))
+        .await;
     assert_eq!(missing.code, 2);
     assert!(missing.errors.contains("/nowhere/ca.pem"), "{}", missing.errors);
 }

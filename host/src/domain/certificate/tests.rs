@@ -10,10 +10,7 @@ fn made(name: &str) -> (String, String) {
     params.distinguished_name.push(DnType::CommonName, name);
     params.not_after = date_time_ymd(2031, 1, 1);
     let key = KeyPair::generate().expect("a key");
-    (
-        params.self_signed(&key).expect("signed").pem(),
-        key.serialize_pem(),
-    )
+    (params.self_signed(&key).expect("signed").pem(), key.serialize_pem())
 }
 
 #[test]
@@ -53,7 +50,10 @@ fn what_is_no_certificate_is_refused_with_the_reason() {
         (&key.replace("PRIVATE", "ENCRYPTED PRIVATE"), "has a private key in it"),
         (&request, "has a \"CERTIFICATE REQUEST\" in it"),
         (&cut, "is not PEM"),
-        (&format!("{certificate}{damaged}"), "number 2 in it, that cannot be read"),
+        (
+            &format!("{certificate}{damaged}"),
+            "number 2 in it, that cannot be read",
+        ),
     ] {
         let error = Certificate::read(text).expect_err(expected).to_string();
         assert!(error.contains(expected), "{error}");

@@ -43,11 +43,25 @@ async fn a_certificate_that_is_not_valid_ends_it_before_anything_is_sent() {
         params.not_after = date_time_ymd(2021, 1, 1);
     };
     let early = |params: &mut CertificateParams| params.not_before = date_time_ymd(4000, 1, 1);
-    let unknown = "no authority that is trusted here signed it. If the carrier has one of its own, set it as tls.ca of the grant";
-    let six = ["a.example", "b.example", "c.example", "d.example", "e.example", "f.example"];
+    let unknown =
+        "no authority that is trusted here signed it. If the carrier has one of its own, set it as tls.ca of the grant";
+    let six = [
+        "a.example",
+        "b.example",
+        "c.example",
+        "d.example",
+        "e.example",
+        "f.example",
+    ];
     for (certified, why) in [
-        (authority.certify(&[NAME], expired), "it expired at 2021-01-01T00:00:00Z"),
-        (authority.certify(&[NAME], early), "it is not valid before 4000-01-01T00:00:00Z"),
+        (
+            authority.certify(&[NAME], expired),
+            "it expired at 2021-01-01T00:00:00Z",
+        ),
+        (
+            authority.certify(&[NAME], early),
+            "it is not valid before 4000-01-01T00:00:00Z",
+        ),
         (
             authority.certify(&["other.example", "127.0.0.1"], |_| {}),
             "it is for other.example, 127.0.0.1, and not for api.carrier.example",
@@ -60,7 +74,10 @@ async fn a_certificate_that_is_not_valid_ends_it_before_anything_is_sent() {
             authority.certify(&six, |_| {}),
             "it is for a.example, b.example, c.example, d.example, e.example and 1 more, and not for api.carrier.example",
         ),
-        (authority.certify(&[], |_| {}), "it is for no host, and not for api.carrier.example"),
+        (
+            authority.certify(&[], |_| {}),
+            "it is for no host, and not for api.carrier.example",
+        ),
         (stranger.certify(&[NAME], |_| {}), unknown),
         (self_signed(&[NAME]), unknown),
     ] {

@@ -85,10 +85,14 @@ fn certificate(host: &Host, own_roots: bool, invalid: &CertificateError) -> Stri
         CertificateError::NotValidForNameContext { presented, .. } => {
             format!("it is for {}, and not for {host}", names(presented))
         }
-        CertificateError::UnknownIssuer if own_roots => "none of the authorities in the grant's tls.ca signed it".to_owned(),
-        CertificateError::UnknownIssuer => "no authority that is trusted here signed it. If the carrier has one of its own, \
+        CertificateError::UnknownIssuer if own_roots => {
+            "none of the authorities in the grant's tls.ca signed it".to_owned()
+        }
+        CertificateError::UnknownIssuer => {
+            "no authority that is trusted here signed it. If the carrier has one of its own, \
                                             set it as tls.ca of the grant"
-            .to_owned(),
+                .to_owned()
+        }
         other => other.to_string(),
     }
 }
@@ -110,11 +114,19 @@ fn names(presented: &[String]) -> String {
 /// A name as it is in the certificate, without the kind of name that rustls puts around it.
 fn shown(name: &str) -> String {
     let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
-    inner.unwrap_or(name).trim_matches('"').chars().take(NAME_CHARS_MAX).collect()
+    inner
+        .unwrap_or(name)
+        .trim_matches('"')
+        .chars()
+        .take(NAME_CHARS_MAX)
+        .collect()
 }
 
 fn moment(time: UnixTime) -> String {
     let seconds = i64::try_from(time.as_secs()).ok();
     let timestamp = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
-    timestamp.map_or_else(|| format!("second {}", time.as_secs()), |timestamp| timestamp.to_string())
+    timestamp.map_or_else(
+        || format!("second {}", time.as_secs()),
+        |timestamp| timestamp.to_string(),
+    )
 }

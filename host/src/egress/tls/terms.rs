@@ -88,7 +88,9 @@ impl Terms {
         let shown = CertifiedKey::from_der(chain, key, &rustls::crypto::ring::default_provider());
         let shown = shown.map_err(|error| match error {
             Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-                format!("secret {name} is not the private key of client_certificate, or that is not the first in its PEM")
+                format!(
+                    "secret {name} is not the private key of client_certificate, or that is not the first in its PEM"
+                )
             }
             error => format!("secret {name} cannot be used as the private key of client_certificate: {error}"),
         })?;
@@ -138,7 +140,10 @@ impl Identity {
         }
         match &self.shown {
             Some(shown) => Ok(Arc::<SingleCertAndKey>::clone(shown)),
-            None => Err(format!("secret {}, the key of the client certificate, is not set", self.key_name)),
+            None => Err(format!(
+                "secret {}, the key of the client certificate, is not set",
+                self.key_name
+            )),
         }
     }
 }
@@ -157,7 +162,12 @@ fn roots(pem: &str) -> Result<Arc<RootCertStore>, Wrong> {
     let mut roots = RootCertStore::empty();
     for certificate in read("tls.ca", pem)? {
         let added = roots.add(der(&certificate));
-        added.map_err(|error| ("tls.ca", format!("{} cannot be an authority: {error}", certificate.subject)))?;
+        added.map_err(|error| {
+            (
+                "tls.ca",
+                format!("{} cannot be an authority: {error}", certificate.subject),
+            )
+        })?;
     }
     Ok(Arc::new(roots))
 }

@@ -16,7 +16,7 @@ fn identity(until: i32) -> (String, Secret) {
 
 fn showing(name: &str, certificate: &str, key: &str) -> Grant {
     let tls = json!({"client_certificate": certificate, "client_key": key});
-    let mut grant = grant(name, false);
+    let mut grant = grant(name, None);
     grant.tls = Some(serde_json::from_value(tls).expect("terms"));
     grant
 }
@@ -31,7 +31,7 @@ async fn a_client_certificate_has_its_key_from_the_first_moment_to_the_last() {
     let setup = with_module().await;
     let (registry, module, key) = (&setup.registry, path("acme/sim"), secret_name("carrier-key"));
     let (certificate, secret) = identity(2999);
-    let grants = vec![grant("plain", false), showing("lab", &certificate, "carrier-key")];
+    let grants = vec![grant("plain", None), showing("lab", &certificate, "carrier-key")];
     let put = |grants: Vec<Grant>| registry.put_grants(&module, grants, &Principal::PlatformAdmin);
 
     let without = refusal(put(grants.clone()).await);
@@ -46,11 +46,22 @@ async fn a_client_certificate_has_its_key_from_the_first_moment_to_the_last() {
     let other_key = secret_name("carrier-key-2");
     let replaced = registry.put_secret(&module, &key, other_secret.clone()).await;
     assert_eq!(refusal(replaced).as_deref(), Some(kept));
-    assert_eq!(refusal(registry.delete_secret(&module, &key).await).as_deref(), Some(kept));
-    registry.put_secret(&module, &key, secret).await.expect("it is the same");
+    assert_eq!(
+        refusal(registry.delete_secret(&module, &key).await).as_deref(),
+        Some(kept)
+    );
+    registry
+        .put_secret(&module, &key, secret)
+        .await
+        .expect("it is the same");
 
-    registry.put_secret(&module, &other_key, other_secret).await.expect("set");
-    put(vec![showing("lab", &other_certificate, "carrier-key-2")]).await.expect("set");
+    registry
+        .put_secret(&module, &other_key, other_secret)
+        .await
+        .expect("set");
+    put(vec![showing("lab", &other_certificate, "carrier-key-2")])
+        .await
+        .expect("set");
     registry.delete_secret(&module, &key).await.expect("it is free");
 }
 
@@ -68,10 +79,20 @@ async fn an_old_client_certificate_is_refused_and_does_not_stand_in_the_way_of_o
     // It was set while it was valid.
     let document = paths::encode(&vec![old.clone()]).expect("JSON");
     let place = paths::grants(&module);
-    setup.stores.documents.put(&place, document, Expect::Anything).await.expect("written");
+    setup
+        .stores
+        .documents
+        .put(&place, document, Expect::Anything)
+        .await
+        .expect("written");
     let setup = start(setup.stores).await;
     let put = |grants: Vec<Grant>| setup.registry.put_grants(&module, grants, &Principal::PlatformAdmin);
-    put(vec![old.clone(), grant("plain", false)]).await.expect("another beside it");
+    put(vec![old.clone(), grant("plain", None)])
+        .await
+        .expect("another beside it");
     let renamed = showing("other", &certificate, "carrier-key");
-    assert!(refusal(put(vec![old, renamed]).await).is_some(), "a new one with it is refused");
+    assert!(
+        refusal(put(vec![old, renamed]).await).is_some(),
+        "a new one with it is refused"
+    );
 }

@@ -35,8 +35,18 @@ pub(crate) fn cross() -> Outcome {
         "lengths" => lengths(),
         "no-length" => no_length(),
         "lost-body" => lost_body(),
-        "short-body" => exchange(request(&[("content-length", "5")])?, |body| write(body, b"12"), None, None),
-        "long-body" => exchange(request(&[("content-length", "2")])?, |body| write(body, b"12345"), None, None),
+        "short-body" => exchange(
+            request(&[("content-length", "5")])?,
+            |body| write(body, b"12"),
+            None,
+            None,
+        ),
+        "long-body" => exchange(
+            request(&[("content-length", "2")])?,
+            |body| write(body, b"12345"),
+            None,
+            None,
+        ),
         "paths" => paths(),
         "flood" => flood(),
         "empty" => exchange(request(&[])?, nothing_often, None, None),
@@ -120,7 +130,15 @@ fn lost_body() -> Outcome {
 
 fn paths() -> Outcome {
     let request = OutgoingRequest::new(Fields::new());
-    for path in ["http://evil.example/", "//\u{7f}", "*", "x", "evil.example:80", "/a b", "/a\r\nhost: b"] {
+    for path in [
+        "http://evil.example/",
+        "//\u{7f}",
+        "*",
+        "x",
+        "evil.example:80",
+        "/a b",
+        "/a\r\nhost: b",
+    ] {
         if request.set_path_with_query(Some(path)).is_ok() {
             return Err(let_through(path));
         }
@@ -162,7 +180,9 @@ fn many_fields() -> Outcome {
 
 fn write(body: &OutgoingBody, bytes: &[u8]) -> Result<(), String> {
     let stream = body.write().map_err(|()| "no stream".to_owned())?;
-    stream.blocking_write_and_flush(bytes).map_err(|error| format!("{error:?}"))
+    stream
+        .blocking_write_and_flush(bytes)
+        .map_err(|error| format!("{error:?}"))
 }
 
 fn nothing_often(body: &OutgoingBody) -> Result<(), String> {

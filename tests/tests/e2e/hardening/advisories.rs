@@ -16,7 +16,10 @@ struct Scene {
 impl Scene {
     async fn start() -> Result<Self> {
         let carrier = FakeCarrier::start().await?;
-        carrier.always("/", Behaviour::answer(Reply::new(StatusCode::OK, "text/plain", "thanks")));
+        carrier.always(
+            "/",
+            Behaviour::answer(Reply::new(StatusCode::OK, "text/plain", "thanks")),
+        );
         Ok(Self {
             gateway: Gateway::start()?,
             carrier,
@@ -88,13 +91,24 @@ async fn writing_more_than_was_allowed_ends_the_instance_and_no_more() -> Result
 #[tokio::test]
 async fn empty_writes_late_trailers_and_times_of_zero_leave_an_ordinary_request() -> Result<()> {
     let scene = Scene::start().await?;
-    for (number, (rule, body)) in [("empty", ""), ("trailers", "{}"), ("timeouts", "{}")].into_iter().enumerate() {
+    for (number, (rule, body)) in [("empty", ""), ("trailers", "{}"), ("timeouts", "{}")]
+        .into_iter()
+        .enumerate()
+    {
         let (told, call) = scene.cross(rule).await?;
         assert_eq!(told.element("VAR1").as_deref(), Some("200"), "{rule}: {call:#}");
         let request = &scene.carrier.requests()[number];
         assert_eq!(request.body, body.as_bytes(), "{rule}");
-        assert_eq!(request.header("content-length"), Some(body.len().to_string().as_str()), "{rule}");
-        assert_eq!(request.header("transfer-encoding"), None, "{rule}: so nothing can follow the body");
+        assert_eq!(
+            request.header("content-length"),
+            Some(body.len().to_string().as_str()),
+            "{rule}"
+        );
+        assert_eq!(
+            request.header("transfer-encoding"),
+            None,
+            "{rule}: so nothing can follow the body"
+        );
         assert_eq!(request.header("x-trailer"), None, "{rule}");
     }
     Ok(())

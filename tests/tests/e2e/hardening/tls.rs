@@ -66,7 +66,8 @@ impl Front {
     /// Shows this certificate; wants to see one that `clients` signed, if that is stated.
     async fn of(carrier: &FakeCarrier, shows: &Certified, clients: Option<&Authority>) -> Result<Self> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+        let config =
+            ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
         let config = match clients {
             None => config.with_no_client_auth(),
             Some(authority) => {
@@ -122,7 +123,10 @@ async fn pass_on(acceptor: TlsAcceptor, stream: TcpStream, behind: SocketAddr) {
 
 async fn willing() -> Result<FakeCarrier> {
     let carrier = FakeCarrier::start().await?;
-    carrier.always("/", Behaviour::answer(Reply::new(StatusCode::OK, "text/plain", "thanks")));
+    carrier.always(
+        "/",
+        Behaviour::answer(Reply::new(StatusCode::OK, "text/plain", "thanks")),
+    );
     Ok(carrier)
 }
 
@@ -158,9 +162,18 @@ async fn a_carrier_that_cannot_prove_its_name_gets_nothing_and_the_record_says_w
     let unsigned = "is not valid: none of the authorities in the grant's tls.ca signed it";
     let tls = json!({"ca": known.0.pem()});
     for (number, (shows, reason)) in [
-        (known.certify("localhost", expired)?, "of localhost is not valid: it expired at 2021-01-01"),
-        (known.certify("localhost", early)?, "of localhost is not valid: it is not valid before 4000-01-01"),
-        (known.certify("other.example", |_| {})?, "it is for other.example, and not for localhost"),
+        (
+            known.certify("localhost", expired)?,
+            "of localhost is not valid: it expired at 2021-01-01",
+        ),
+        (
+            known.certify("localhost", early)?,
+            "of localhost is not valid: it is not valid before 4000-01-01",
+        ),
+        (
+            known.certify("other.example", |_| {})?,
+            "it is for other.example, and not for localhost",
+        ),
         (stranger.certify("localhost", |_| {})?, unsigned),
         (self_signed("localhost")?, unsigned),
     ]
@@ -238,7 +251,10 @@ async fn a_carrier_that_asks_for_a_certificate_gets_the_right_one_or_no_request(
     assert_eq!(told.element("VAR1").as_deref(), Some("200"));
     let key = shown.key.serialize_pem();
     let part = key.lines().nth(1).expect("a line of it");
-    let grants = gateway.admin().get(&format!("/v1/tenants/acme/modules/{MODULE}/grants")).await?;
+    let grants = gateway
+        .admin()
+        .get(&format!("/v1/tenants/acme/modules/{MODULE}/grants"))
+        .await?;
     assert_eq!(grants[0]["tls"]["client_key"], KEY);
     let call = gateway.admin().newest_call("acme").await?;
     for text in [grants.to_string(), call.to_string(), gateway.log().join("\n")] {
@@ -265,7 +281,9 @@ async fn terms_that_cannot_work_are_refused_and_a_key_cannot_be_placed() -> Resu
     let put = async |tls: Value, secrets: Value| -> Result<(u16, String)> {
         let mut grant = grant.clone();
         (grant["tls"], grant["secrets"]) = (tls, secrets);
-        let answer = tenant.send(Method::PUT, &format!("{at}/grants"), Some(&json!([grant]))).await?;
+        let answer = tenant
+            .send(Method::PUT, &format!("{at}/grants"), Some(&json!([grant])))
+            .await?;
         let detail = answer.body["detail"].as_str().unwrap_or_default().to_owned();
         Ok((answer.status.as_u16(), detail))
     };
@@ -278,18 +296,32 @@ async fn terms_that_cannot_work_are_refused_and_a_key_cannot_be_placed() -> Resu
     let other = KeyPair::generate()?.serialize_pem();
     for (value, expected) in [
         ("hunter2", "is not a private key in PEM"),
-        (&*other, "secret carrier-key is not the private key of client_certificate"),
+        (
+            &*other,
+            "secret carrier-key is not the private key of client_certificate",
+        ),
     ] {
-        tenant.put(&format!("{at}/secrets/{KEY}"), json!({"value": value})).await?;
+        tenant
+            .put(&format!("{at}/secrets/{KEY}"), json!({"value": value}))
+            .await?;
         let (status, detail) = put(both.clone(), json!([])).await?;
         assert_eq!(status, 422);
         assert!(detail.contains(expected) && !detail.contains("hunter2"), "{detail}");
     }
-    tenant.put(&format!("{at}/secrets/{KEY}"), json!({"value": shown.key.serialize_pem()})).await?;
+    tenant
+        .put(
+            &format!("{at}/secrets/{KEY}"),
+            json!({"value": shown.key.serialize_pem()}),
+        )
+        .await?;
     for (tls, secrets, expected) in [
         (both.clone(), json!([KEY]), "which no request may carry"),
         (json!({"ca": "ca.pem"}), json!([]), "tls.ca: has no certificate in it"),
-        (json!({"ca": shown.key.serialize_pem()}), json!([]), "tls.ca: has a private key in it"),
+        (
+            json!({"ca": shown.key.serialize_pem()}),
+            json!([]),
+            "tls.ca: has a private key in it",
+        ),
         (json!({"cb": ""}), json!([]), "unknown field `cb`"),
     ] {
         let (status, detail) = put(tls, secrets).await?;
@@ -297,7 +329,9 @@ async fn terms_that_cannot_work_are_refused_and_a_key_cannot_be_placed() -> Resu
         assert!(detail.contains(expected), "{detail}");
     }
     assert_eq!(put(both, json!([])).await?.0, 200);
-    let answer = tenant.send(Method::DELETE, &format!("{at}/secrets/{KEY}"), None).await?;
+    let answer = tenant
+        .send(Method::DELETE, &format!("{at}/secrets/{KEY}"), None)
+        .await?;
     assert_eq!(answer.status.as_u16(), 422, "{answer:?}");
     Ok(())
 }

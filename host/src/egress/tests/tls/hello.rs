@@ -38,7 +38,9 @@ impl<'a> Reader<'a> {
     }
 
     fn number(&mut self, bytes: usize) -> usize {
-        self.take(bytes).iter().fold(0, |number, byte| number << 8 | usize::from(*byte))
+        self.take(bytes)
+            .iter()
+            .fold(0, |number, byte| number << 8 | usize::from(*byte))
     }
 
     /// What follows its own length, which takes `bytes` bytes.
@@ -96,7 +98,11 @@ async fn what_is_offered_is_tls_1_3_and_1_2_http_1_1_and_the_hosts_name() {
     };
     assert_eq!(of(43), Some(&[4, 3, 4, 3, 3][..]), "supported_versions: 1.3 and 1.2");
     assert_eq!(of(16), Some(&b"\x00\x09\x08http/1.1"[..]), "ALPN");
-    assert_eq!(of(0), Some(&b"\x00\x16\x00\x00\x13api.carrier.example"[..]), "server_name");
+    assert_eq!(
+        of(0),
+        Some(&b"\x00\x16\x00\x00\x13api.carrier.example"[..]),
+        "server_name"
+    );
     assert_eq!(of(41), None, "pre_shared_key: nothing is resumed");
     assert_eq!(of(42), None, "early_data: nothing is sent that could be played again");
 }

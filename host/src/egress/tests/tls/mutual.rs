@@ -96,7 +96,11 @@ async fn an_authority_of_a_grant_counts_there_alone_and_instead_of_the_others() 
         (&private, json!({"ca": public.pem() + &private.pem()}), None),
         (&public, json!(null), None),
         (&public, json!({"ca": private.pem()}), Some(unknown)),
-        (&private, json!(null), Some("no authority that is trusted here signed it")),
+        (
+            &private,
+            json!(null),
+            Some("no authority that is trusted here signed it"),
+        ),
     ] {
         let there = Encrypted::start(&signed_by.certify(&[NAME], |_| {}), MODERN, None).await;
         let rig = rig(&there.carrier, &public).with_grant("tls", tls);
@@ -127,13 +131,19 @@ async fn two_grants_to_one_carrier_do_not_share_what_they_show() {
     let second = door.send(&passage, rig.post("{}"), crate::egress::Timeouts::default());
     let error = second.await.expect_err("not accepted");
     assert!(matches!(error, DoorError::TlsFailed(_)), "{error:?}");
-    assert_eq!(there.handshakes.lock().expect("a lock").len(), 1, "the one that showed its certificate");
+    assert_eq!(
+        there.handshakes.lock().expect("a lock").len(),
+        1,
+        "the one that showed its certificate"
+    );
 }
 
 /// The inner key of a PKCS#8 text: `EC PRIVATE KEY` in PEM.
 fn sec1(pkcs8: &[u8]) -> String {
     // An octet string of three nested values is the last thing in it, and its length is one byte for these curves.
-    let begin = pkcs8.windows(7).position(|window| window[0] == 0x04 && window[2] == 0x30 && window[4..] == [2, 1, 1]);
+    let begin = pkcs8
+        .windows(7)
+        .position(|window| window[0] == 0x04 && window[2] == 0x30 && window[4..] == [2, 1, 1]);
     let begin = begin.expect("an inner key");
     let inner = &pkcs8[begin + 2..begin + 2 + usize::from(pkcs8[begin + 1])];
     let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, inner);
@@ -143,13 +153,18 @@ fn sec1(pkcs8: &[u8]) -> String {
 #[test]
 fn what_cannot_work_is_refused_when_it_is_set() {
     let authority = Authority::new("clients");
-    let (client, other) = (authority.certify(&[], named("acme")), authority.certify(&[], named("other")));
+    let (client, other) = (
+        authority.certify(&[], named("acme")),
+        authority.certify(&[], named("other")),
+    );
     let (pem, key) = (client.pem(), client.key.serialize_pem());
     let both = json!({"client_certificate": pem, "client_key": KEY});
     let chain = json!({"client_certificate": authority.pem() + &pem, "client_key": KEY});
     let locked = key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
     let rig = |tls: &Value, key: &str| {
-        let rig = Rig::to(443).with_grant("scheme", json!("https")).with_grant("host", json!("api.carrier.example"));
+        let rig = Rig::to(443)
+            .with_grant("scheme", json!("https"))
+            .with_grant("host", json!("api.carrier.example"));
         with_terms(rig, tls.clone(), key)
     };
     let why = |rig: &Rig| {
@@ -162,21 +177,56 @@ fn what_cannot_work_is_refused_when_it_is_set() {
         assert_eq!(why(&rig(&both, good)), None, "{good}");
     }
     for (tls, key, expected) in [
-        (json!({}), &*key, "tls: says nothing: state ca, or client_certificate and client_key, or leave it out"),
+        (
+            json!({}),
+            &*key,
+            "tls: says nothing: state ca, or client_certificate and client_key, or leave it out",
+        ),
         (json!({"ca": ""}), &key, "tls.ca: has no certificate in it"),
-        (json!({"ca": pem.clone() + &key}), &key, "tls.ca: has a private key in it"),
-        (json!({"client_certificate": pem}), &key, "tls.client_key: has to name the secret"),
-        (json!({"client_key": KEY}), &key, "tls.client_certificate: has to be the certificate"),
-        (json!({"client_certificate": pem.clone() + &key, "client_key": KEY}), &key, "has a private key in it"),
-        (both.clone(), &other.key.serialize_pem(), "secret carrier-key is not the private key of client_certificate"),
+        (
+            json!({"ca": pem.clone() + &key}),
+            &key,
+            "tls.ca: has a private key in it",
+        ),
+        (
+            json!({"client_certificate": pem}),
+            &key,
+            "tls.client_key: has to name the secret",
+        ),
+        (
+            json!({"client_key": KEY}),
+            &key,
+            "tls.client_certificate: has to be the certificate",
+        ),
+        (
+            json!({"client_certificate": pem.clone() + &key, "client_key": KEY}),
+            &key,
+            "has a private key in it",
+        ),
+        (
+            both.clone(),
+            &other.key.serialize_pem(),
+            "secret carrier-key is not the private key of client_certificate",
+        ),
         (chain, &key, "or that is not the first in its PEM"),
-        (both.clone(), "hunter2", "secret carrier-key is not a private key in PEM without a password"),
+        (
+            both.clone(),
+            "hunter2",
+            "secret carrier-key is not a private key in PEM without a password",
+        ),
         (both.clone(), &pem, "is not a private key in PEM"),
         (both.clone(), &locked, "is not a private key in PEM without a password"),
-        (json!({"client_certificate": pem, "client_key": "missing"}), &key, "secret missing is not set"),
+        (
+            json!({"client_certificate": pem, "client_key": "missing"}),
+            &key,
+            "secret missing is not set",
+        ),
     ] {
         let error = why(&rig(&tls, key)).expect(expected);
-        assert!(error.starts_with("grant \"carrier-api\": tls") && error.contains(expected), "{error}");
+        assert!(
+            error.starts_with("grant \"carrier-api\": tls") && error.contains(expected),
+            "{error}"
+        );
         assert!(!error.contains("hunter2"), "{error}");
     }
     let clear = rig(&json!({"ca": authority.pem()}), &key).with_grant("scheme", json!("http"));
