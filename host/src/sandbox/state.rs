@@ -73,13 +73,18 @@ impl CallState {
         }
     }
 
-    /// Most resources that were held at once. A place of the table that became free is taken again before there is another,
-    /// and none is ever given up: with the free ones filled, there are as many as there ever were.
+    /// Most resources that were held at once. Asked last: nothing can be held afterwards.
     pub(super) fn most_resources(&mut self) -> usize {
-        self.table.set_max_capacity(0);
-        while self.table.push(()).is_ok() {}
-        self.table.iter_mut().count()
+        most_held(&mut self.table)
     }
+}
+
+/// A place of the table that became free is taken again before there is another, and none is ever given up: with the free
+/// ones filled, there are as many as there ever were.
+fn most_held(table: &mut ResourceTable) -> usize {
+    table.set_max_capacity(0);
+    while table.push(()).is_ok() {}
+    table.iter_mut().count()
 }
 
 impl WasiView for CallState {
@@ -108,4 +113,23 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     Module::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     Ok(linker)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_that_were_held_at_once_are_counted_whatever_was_let_go_since() {
+        assert_eq!(most_held(&mut ResourceTable::new()), 0);
+        for (first, gone, more, most) in [(5, 0, 0, 5), (5, 5, 0, 5), (5, 3, 2, 5), (5, 3, 7, 9), (1, 1, 1, 1)] {
+            let mut table = ResourceTable::new();
+            let mut held: Vec<_> = (0..first).map(|number| table.push(number).expect("room")).collect();
+            for resource in held.drain(..gone) {
+                table.delete(resource).expect("it is there");
+            }
+            held.extend((0..more).map(|number| table.push(number).expect("room")));
+            assert_eq!(most_held(&mut table), most, "{first} held, {gone} let go, {more} more");
+        }
+    }
 }
