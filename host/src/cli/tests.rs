@@ -167,7 +167,7 @@ async fn every_command_works_for_people_and_for_programs() {
         ("key list acme", "reseller"),
         ("key remove acme {key}", "not accepted any more"),
         (&set_telecloud, "calls to TeleCloud go to https://api.telecloud.app/"),
-        ("telecloud show acme", "api id key       7"),
+        ("telecloud show acme", "api id key  7"),
         (
             "telecloud register acme sim --module-url https://x.example/m/acme/sim --product-group 75 --group-status locked \
              --event order --event cancel",
@@ -226,6 +226,7 @@ async fn every_command_works_for_people_and_for_programs() {
             "revoke",
             "key remove",
             "secret remove",
+            "network remove",
             "telecloud unset",
             "usage settle",
         ];

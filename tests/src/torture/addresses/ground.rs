@@ -87,7 +87,7 @@ impl Ground {
     pub(super) fn grant(&self, name: &str, host: impl Display, port: u16, network: Option<&str>) -> Value {
         json!({
             "name": name, "scheme": "http", "host": host.to_string(), "port": port, "methods": ["GET"], "paths": ["/**"],
-            "network": network,
+            "network": network, "timeout_ms": 5_000,
         })
     }
 
