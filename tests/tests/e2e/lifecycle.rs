@@ -361,6 +361,7 @@ async fn with_another_key_it_does_not_start_and_with_its_own_it_does() -> Result
             );
         }
         fs::write(&key, own)?;
+        fs::set_permissions(&key, Permissions::from_mode(0o600))?;
         let gateway = Gateway::start_in(folder, &[])?;
         let told = call(&gateway, "acme").await?;
         assert_eq!(told.element("SUCCESS").as_deref(), Some("Y"));

@@ -52,11 +52,12 @@ fn assert_about(found: usize, expected: usize, begun: Instant) {
     );
 }
 
-/// How many lines of the log say so.
-fn told(stage: &Stage, target: &str) -> usize {
-    let log = stage.gateway.log();
+/// The log says so, and this many times.
+async fn assert_told(stage: &Stage, target: &str, times: usize) {
+    let log = stage.log_that_says("too many wrong ones", times).await;
     let lines = log.iter().filter(|line| line.contains("too many wrong ones"));
-    lines.filter(|line| line.contains(target)).count()
+    let lines: Vec<_> = lines.filter(|line| line.contains(target)).collect();
+    assert_eq!(lines.len(), times, "{lines:#?}");
 }
 
 #[tokio::test]
@@ -78,7 +79,7 @@ async fn a_source_of_wrong_keys_is_refused_without_a_record_and_the_right_key_fr
         looked,
         "only what was looked at is on record"
     );
-    assert_eq!(told(&stage, "TeleCloud keys of acme"), 1);
+    assert_told(&stage, "TeleCloud keys of acme", 1).await;
 
     // Nobody else is kept out, whatever happens there.
     assert!(is_served(&post(&stage, "192.0.2.2", KEY).await));
@@ -139,7 +140,7 @@ async fn a_source_of_wrong_tokens_is_told_to_wait_and_others_are_not() {
         .admin()
         .post(&format!("/v1/tenants/{TENANT}/tokens"), made)
         .await;
-    let token = made.expect("a token")["token"].as_str().expect("text").to_owned();
+    let token = made.expect("a token")["value"].as_str().expect("text").to_owned();
     for from in [None, Some("192.0.2.1")] {
         let mut looked = 0;
         for number in 0..50 {
@@ -161,7 +162,7 @@ async fn a_source_of_wrong_tokens_is_told_to_wait_and_others_are_not() {
     // The admin has worked from here before, so they are not kept out.
     let admin = stage.gateway.admin();
     assert!(admin.get(&format!("/v1/tenants/{TENANT}")).await.is_ok());
-    assert_eq!(told(&stage, "tokens of the admin API"), 2);
+    assert_told(&stage, "tokens of the admin API", 2).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The root key, the data's own keys, and what is sealed with them.
 
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -142,6 +143,29 @@ async fn a_new_data_key_opens_what_was_there_and_nothing_that_is_put_back() -> R
         error.to_string().contains("data key 1, which is not there any more"),
         "{error}"
     );
+    Ok(())
+}
+
+#[test]
+fn a_key_file_that_is_in_the_data_directory_by_another_name_is_refused() -> Result<()> {
+    let folder = Arc::new(tempfile::tempdir()?);
+    std::fs::create_dir(folder.path().join("data"))?;
+    symlink(folder.path().join("data"), folder.path().join("keys"))?;
+    let inside = key(folder.path(), "keys/root.key");
+    let error = Gateway::start_in(Arc::clone(&folder), &["--key-file", &inside]);
+    let error = error.err().context("it is refused")?.to_string();
+    assert!(error.contains("it must be outside of data_dir"), "{error}");
+    assert!(!Path::new(&inside).exists(), "none was made there");
+    Ok(())
+}
+
+#[test]
+fn a_process_that_dies_leaves_no_core_with_its_keys_in_it() -> Result<()> {
+    let gateway = Gateway::start()?;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", gateway.pid()))?;
+    let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size"));
+    let core: Vec<_> = core.context("a limit")?.split_whitespace().take(2).collect();
+    assert_eq!(core, ["0", "0"]);
     Ok(())
 }
 
