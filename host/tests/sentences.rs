@@ -25,6 +25,8 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 
 /// The texts of a source that begin as sentences do, with `{…}` for what is put in.
 fn sentences(code: &str) -> Vec<String> {
+    // A text that goes on in the next line.
+    let code: String = code.split("\\\n").map(str::trim_start).collect();
     let mut found = Vec::new();
     for beginning in BEGINNINGS {
         for (at, _) in code.match_indices(&format!("\"{beginning}")) {
@@ -83,7 +85,7 @@ fn every_sentence_for_telecloud_is_documented_and_says_nothing_internal() {
 
 #[test]
 fn the_check_sees_what_it_has_to_see() {
-    let code = "const A: &str = \"Module Error: a.\";\nformat!(\"The order could not be read: {field} x\")";
+    let code = "const A: &str = \"Module Error: \\\n        a.\";\nformat!(\"The order could not be read: {field} x\")";
     assert_eq!(
         sentences(code),
         ["Module Error: a.", "The order could not be read: {field} x"]
