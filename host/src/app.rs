@@ -104,7 +104,6 @@ impl App {
         }));
         let registry = Arc::new(registry);
         let registrar = Registrar::new(Arc::clone(&registry), journal.clone(), Arc::clone(&door));
-        let computing = sandbox.computing();
         let runner = Arc::new(Runner::new(journal.clone(), sandbox, door));
         let tenants: Vec<_> = registry.tenants().into_iter().map(|tenant| tenant.name).collect();
         let documents = Arc::clone(&stores.documents);
@@ -130,7 +129,6 @@ impl App {
             runner,
             Arc::clone(&jobs),
             Arc::clone(&worker),
-            computing,
         );
         let gateway = Arc::new(gateway);
 

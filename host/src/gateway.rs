@@ -145,17 +145,16 @@ impl Gateway {
         runner: Arc<Runner>,
         jobs: Arc<Jobs>,
         worker: Arc<Worker>,
-        computing: Arc<Computing>,
     ) -> Self {
         Self {
             config,
             modules,
             vault,
             guard,
+            computing: runner.computing(),
             runner,
             jobs,
             worker,
-            computing,
             rates: Rates::default(),
             on_record: OnRecord::default(),
             calls: TaskTracker::new(),

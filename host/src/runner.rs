@@ -68,6 +68,12 @@ impl Runner {
         Self { journal, sandbox, door }
     }
 
+    /// Whose turn it is to compute.
+    #[must_use]
+    pub fn computing(&self) -> Arc<Computing> {
+        self.sandbox.computing()
+    }
+
     /// Begins the record of a call of this module. `about` is the call that it follows, if it does.
     #[must_use]
     pub fn begin(&self, serving: &Serving<Prepared>, id: CallId, about: Option<CallId>) -> CallLog {

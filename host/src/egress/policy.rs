@@ -170,15 +170,11 @@ impl Rule {
             );
             return Err(("timeout_ms", why));
         }
-        if grant.tls.is_some() && grant.scheme == Scheme::Http {
-            let why = "goes with the scheme https, and this grant is for http";
-            return Err(("tls", why.to_owned()));
-        }
         Ok(Self {
             host,
             port: grant.port.unwrap_or_else(|| own_port(grant.scheme)),
             paths,
-            tls: grant.tls.as_ref().map(Terms::read).transpose()?,
+            tls: tls::terms(grant)?,
             grant: grant.clone(),
         })
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{InvalidGrant, Policy, Rule};
-use crate::domain::grant::Grant;
+use crate::domain::grant::{Grant, Scheme};
 use crate::domain::name::SecretName;
 use crate::domain::secret::Secret;
 use crate::egress::tls::Terms;
@@ -36,6 +36,15 @@ impl Policy {
         }
         Ok(())
     }
+}
+
+/// What a grant says about TLS, if it says anything.
+pub(super) fn terms(grant: &Grant) -> Result<Option<Terms>, (&'static str, String)> {
+    if grant.tls.is_some() && grant.scheme == Scheme::Http {
+        let why = "goes with the scheme https, and this grant is for http";
+        return Err(("tls", why.to_owned()));
+    }
+    grant.tls.as_ref().map(Terms::read).transpose()
 }
 
 /// Refuses a grant whose certificates are out of date already. It is asked when the grant is made: later the carrier, and the

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::rustls::{HandshakeKind, RootCertStore};
 
 pub(super) use self::authority::Authority;
-use self::authority::{Encrypted, MODERN, self_signed};
+use self::authority::{Encrypted, Handshake, MODERN, self_signed};
 use super::rig::{Carrier, Rig};
 use crate::egress::DoorError;
 
@@ -110,7 +110,7 @@ async fn an_address_is_a_name_only_if_its_certificate_says_so() {
             (Ok(response), None) => {
                 assert_eq!(response.status(), 204);
                 // Only names are asked for by name.
-                assert_eq!(there.handshakes.lock().expect("a lock")[0].0, None);
+                assert_eq!(there.handshakes.lock().expect("a lock")[0].name, None);
             }
             (Err(error), Some(expected)) => assert!(error.to_string().ends_with(expected), "{error}"),
             (other, expected) => panic!("{other:?} instead of {expected:?}"),
@@ -129,7 +129,10 @@ async fn every_connection_begins_anew() {
             let sent = door.send(&passage, rig.post("{}"), crate::egress::Timeouts::default());
             sent.await.expect("an answer");
         }
-        let full = (Some(NAME.to_owned()), HandshakeKind::Full);
+        let full = Handshake {
+            name: Some(NAME.to_owned()),
+            kind: HandshakeKind::Full,
+        };
         assert_eq!(*there.handshakes.lock().expect("a lock"), vec![full; 3]);
     }
 }

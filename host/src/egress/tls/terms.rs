@@ -92,7 +92,10 @@ impl Terms {
                     "secret {name} is not the private key of client_certificate, or that is not the first in its PEM"
                 )
             }
-            error => format!("secret {name} cannot be used as the private key of client_certificate: {error}"),
+            error => format!(
+                "secret {name} cannot be used as the private key of client_certificate: it has to be RSA of 2,048 bits or more, \
+                 P-256, P-384 or Ed25519 ({error})"
+            ),
         })?;
         identity.shown = Some(Arc::new(SingleCertAndKey::from(shown)));
         self.connector = OnceLock::new();

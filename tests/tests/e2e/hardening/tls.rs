@@ -17,7 +17,7 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 
-use crate::hostile::{MODULE, Told, call, fetching};
+use crate::e2e::hostile::{MODULE, Told, call, fetching};
 
 const KEY: &str = "carrier-key";
 
@@ -246,8 +246,8 @@ async fn a_carrier_that_asks_for_a_certificate_gets_the_right_one_or_no_request(
     // It is still so after a restart, and the key is nowhere to be seen.
     let folder = gateway.kill()?;
     let gateway = Gateway::start_in(folder, &[])?;
-    let fields = crate::hostile::order("another");
-    let told = crate::hostile::call_with(&gateway, "acme", &fields).await?;
+    let fields = crate::e2e::hostile::order("another");
+    let told = crate::e2e::hostile::call_with(&gateway, "acme", &fields).await?;
     assert_eq!(told.element("VAR1").as_deref(), Some("200"));
     let key = shown.key.serialize_pem();
     let part = key.lines().nth(1).expect("a line of it");
@@ -273,9 +273,9 @@ async fn terms_that_cannot_work_are_refused_and_a_key_cannot_be_placed() -> Resu
     let front = Front::of(&carrier, &shown, None).await?;
     admin.deploy("acme", MODULE, front.asked(&json!(null))?).await?;
     let at = format!("/v1/tenants/acme/modules/{MODULE}");
-    let made = json!({"label": "t", "scopes": ["grants", "deploy"]});
+    let made = json!({"scopes": ["grants", "deploy"]});
     let token = admin.post("/v1/tenants/acme/tokens", made).await?;
-    let tenant = admin.with_token(token["token"].as_str().expect("a token"));
+    let tenant = admin.with_token(token["value"].as_str().expect("a token"));
     let mut grant = front.asked(&json!(null))?.grants[0].take();
     grant["private_network"] = json!(false);
     let put = async |tls: Value, secrets: Value| -> Result<(u16, String)> {

@@ -72,11 +72,19 @@ impl Certified {
 
 pub(super) const MODERN: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
 
+/// One that came to its end.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Handshake {
+    /// The name that the carrier was asked for.
+    pub(super) name: Option<String>,
+    /// Whether it began anew.
+    pub(super) kind: HandshakeKind,
+}
+
 /// A carrier that answers 204 to whatever it reads over TLS, and what it noticed.
 pub(super) struct Encrypted {
     pub(super) carrier: Carrier,
-    /// Of each handshake: the name that it was asked for, and how it went.
-    pub(super) handshakes: Arc<Mutex<Vec<(Option<String>, HandshakeKind)>>>,
+    pub(super) handshakes: Arc<Mutex<Vec<Handshake>>>,
     /// Requests that it read.
     pub(super) requests: Arc<Mutex<usize>>,
 }
@@ -118,7 +126,7 @@ impl Encrypted {
                 let connection = stream.get_ref().1;
                 let kind = connection.handshake_kind().expect("it is over");
                 let name = connection.server_name().map(str::to_owned);
-                seen.lock().expect("a lock").push((name, kind));
+                seen.lock().expect("a lock").push(Handshake { name, kind });
                 let mut request = [0; 4096];
                 let length = stream.read(&mut request).await?;
                 assert!(request[..length].starts_with(b"POST /v1/lines HTTP/1.1\r\n"));
