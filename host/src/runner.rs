@@ -21,7 +21,7 @@ use crate::domain::name::SecretName;
 use crate::domain::quota::Quota;
 use crate::domain::secret::{MASK, Secret};
 use crate::egress::{Door, Passage, Spent};
-use crate::fair::{Bounds, Kind, Line};
+use crate::fair::{Bounds, Computing, Kind, Line};
 use crate::journal::{CallLog, Journal, NewCall};
 use crate::registry::{Serving, Settings};
 use crate::sandbox::{Ask, Invocation, Prepared, Ran, Sandbox};

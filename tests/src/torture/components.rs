@@ -127,7 +127,7 @@ impl<'g> Line<'g> {
                 self.tried.answered += u64::from(answered);
             }
         }
-        if (self.tried.written + self.tried.mutated) % BETWEEN_LOOKS == 0 {
+        if (self.tried.written + self.tried.mutated).is_multiple_of(BETWEEN_LOOKS) {
             self.look(client).await?;
         }
         Ok(())
@@ -151,7 +151,7 @@ impl<'g> Line<'g> {
         answer.ok().context("an activation")?;
         let posted = self.post(client, self.tenant, "tried").await?;
         self.versions += 1;
-        if self.versions % VERSIONS == 0 {
+        if self.versions.is_multiple_of(VERSIONS) {
             self.module().await?;
         }
         Ok(Fate::Called(posted.contains("<SUCCESS>Y</SUCCESS>")))

@@ -76,7 +76,7 @@ impl Report {
                 "",
                 components.refused + components.called == tried,
             ),
-            row("deaths of the gateway", 0, "0", true),
+            row("deaths of the gateway", 0_usize, "0", true),
             row(
                 "forbidden addresses tried, each in its spelling and way",
                 addresses.tried,
@@ -175,10 +175,10 @@ impl Report {
     }
 }
 
-fn row(what: &str, figure: impl ToString, goal: &str, met: bool) -> Row {
+fn row(what: &str, figure: impl Into<Figure>, goal: &str, met: bool) -> Row {
     Row {
         what: what.to_owned(),
-        figure: figure.to_string(),
+        figure: figure.into().0,
         goal: goal.to_owned(),
         met,
     }
@@ -186,4 +186,19 @@ fn row(what: &str, figure: impl ToString, goal: &str, met: bool) -> Row {
 
 fn ms(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1_000.0)
+}
+
+/// How a figure is written.
+struct Figure(String);
+
+impl From<String> for Figure {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<usize> for Figure {
+    fn from(count: usize) -> Self {
+        Self(count.to_string())
+    }
 }
