@@ -30,6 +30,9 @@ type GetAddrInfo = unsafe extern "C" fn(*const c_char, *const c_char, *const add
 const OURS: &str = ".names.test";
 
 /// As in the C library, but for the names of tests.
+///
+/// # Safety
+/// As in the C library.
 // SAFETY: The signature is that of the C library, and no other symbol of this name is linked into this library. The caller
 // keeps what the original demands of callers, and gets lists that the original has made, one behind the other, as it makes
 // them itself for a name with several addresses.
