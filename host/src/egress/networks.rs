@@ -1,9 +1,11 @@
-//! The networks that grants can name, as they are now.
+//! The networks that grants can name, as they are now, and which addresses a grant leads to.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::address;
+use crate::domain::grant::Grant;
 use crate::domain::name::NetworkName;
 use crate::domain::network::{Block, Network};
 
@@ -48,6 +50,31 @@ pub fn check(block: &Block) -> Result<(), String> {
             "holds {loopback}, which is this machine itself: write smaller blocks, and {loopback} by itself if it is meant"
         )),
         _ => Ok(()),
+    }
+}
+
+/// Whether a grant leads to an address: `Err` says why not, as the end of a sentence.
+pub(super) fn judge(grant: &Grant, ip: IpAddr, networks: &Named) -> Result<(), String> {
+    let Grant { name, network, .. } = grant;
+    let special = address::special(ip);
+    if let Some(special) = special.filter(address::Special::is_never_reached) {
+        return Err(format!("is {special}: no grant leads there"));
+    }
+    match (network, special) {
+        (None, None) => Ok(()),
+        (None, Some(special)) => Err(format!(
+            "is not a public address but {special}: grant \"{name}\" reaches such an address only when it names a network \
+             that holds it, which takes a platform admin"
+        )),
+        (Some(network), _) => match networks.get(network) {
+            Some(found) if found.contains(ip) => Ok(()),
+            Some(_) => Err(format!(
+                "is not in network \"{network}\", which is all that grant \"{name}\" reaches"
+            )),
+            None => Err(format!(
+                "is out of reach: there is no network \"{network}\", which grant \"{name}\" names"
+            )),
+        },
     }
 }
 

@@ -7,8 +7,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::Method;
 
-use super::address;
-use super::networks::Named;
+use super::networks::{Named, judge};
 use super::path::Template;
 use super::target::{Host, Target, own_port, scheme_name};
 use super::tls::Terms;
@@ -377,7 +376,7 @@ impl<'p> Permit<'p> {
     /// address is one that nobody may go to.
     pub fn admit(&self, host: &Host, addresses: Vec<SocketAddr>, networks: &Named) -> Result<Admitted, Denied> {
         for address in &addresses {
-            if let Err(why) = self.judge(address.ip(), networks) {
+            if let Err(why) = judge(self.grant(), address.ip(), networks) {
                 let shown = match host {
                     Host::Name(name) => format!("{name} stands for {}, which", address.ip()),
                     Host::Address(_) => host.to_string(),
@@ -388,31 +387,6 @@ impl<'p> Permit<'p> {
             }
         }
         Ok(Admitted(addresses))
-    }
-
-    /// Whether this grant leads to an address: `Err` says why not, as the end of a sentence.
-    fn judge(&self, ip: IpAddr, networks: &Named) -> Result<(), String> {
-        let Grant { name, network, .. } = self.grant();
-        let special = address::special(ip);
-        if let Some(special) = special.filter(address::Special::is_never_reached) {
-            return Err(format!("is {special}: no grant leads there"));
-        }
-        match (network, special) {
-            (None, None) => Ok(()),
-            (None, Some(special)) => Err(format!(
-                "is not a public address but {special}: grant \"{name}\" reaches such an address only when it names a network \
-                 that holds it, which takes a platform admin"
-            )),
-            (Some(network), _) => match networks.get(network) {
-                Some(found) if found.contains(ip) => Ok(()),
-                Some(_) => Err(format!(
-                    "is not in network \"{network}\", which is all that grant \"{name}\" reaches"
-                )),
-                None => Err(format!(
-                    "is out of reach: there is no network \"{network}\", which grant \"{name}\" names"
-                )),
-            },
-        }
     }
 }
 
