@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::cargo;
 
@@ -20,4 +20,5 @@ pub(crate) fn check(root: &Path) -> Result<()> {
     }
     // A copy that is older than ninety days is refused.
     cargo::run(root, &["deny", "--offline", "check", "advisories"])
+        .context("there are advisories, or there is no database to look in")
 }
