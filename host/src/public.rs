@@ -109,11 +109,11 @@ async fn module(
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned);
-    let Some(owner) = front.gateway.tenant(&tenant, &module) else {
-        unwanted(body).await;
-        return xml(&Reply::failure(UNKNOWN_MODULE));
+    // What is for nobody is not read.
+    let place = match front.gateway.tenant(&tenant, &module) {
+        Some(owner) => front.place(owner).await,
+        None => None,
     };
-    let place = front.place(owner).await;
     let body = if place.is_some() {
         read(body, &front.limits).await
     } else {

@@ -17,11 +17,18 @@ use rustix::time::{ClockId, clock_gettime};
 use super::places::{Bounds, Kind, Line, Place, Places};
 use crate::domain::name::TenantName;
 
-/// What a tenant may compute at any time, without taking turns. At its usual rate of 100 calls in a second this is half a
-/// millisecond for each, and an ordinary call needs less than a tenth of that.
+/// A slice that is no longer than this holds nobody up: only a part of it counts. Ordinary calls have no others.
+const SHORT: Duration = Duration::from_millis(1);
+
+/// Which part of a short slice counts, and of the beginning of a longer one: one of so many. Whoever computes all the time in
+/// short slices takes turns as well.
+const SHORT_PARTS: u32 = 4;
+
+/// What a tenant may compute at any time, without taking turns.
 const AT_ONCE: Duration = Duration::from_millis(50);
 
-/// How long it takes until that much is there again.
+/// What was computed is made up for in so many times as long: 50 ms in a second. At the usual rate of 100 calls in a second
+/// this is 2 ms in short slices for each, and an ordinary call needs some tenths of one.
 const REFILL: u32 = 20;
 
 /// Longest computing that a tenant has to make up for: after ten quiet seconds it is like any other.
@@ -160,8 +167,10 @@ impl Balance {
         }
     }
 
-    /// After so much was computed up to now.
-    fn after(self, computed: Duration, now: Instant) -> Self {
+    /// After a slice of this length up to now.
+    fn after(self, slice: Duration, now: Instant) -> Self {
+        let short = slice.min(SHORT);
+        let computed = slice - short + short / SHORT_PARTS;
         let made_up = now.saturating_duration_since(self.at) / REFILL;
         let used = (self.used.saturating_sub(made_up) + computed).min(AT_ONCE + DEBT_MAX);
         Self {
@@ -216,24 +225,38 @@ mod tests {
     fn who_computes_a_lot_takes_turns_until_it_has_made_up_for_all_of_it() {
         let begin = Instant::now();
         let (second, ms) = (Duration::from_secs(1), Duration::from_millis);
-        let at_once = Balance::new(begin).after(AT_ONCE, begin);
+        // Of its first millisecond a quarter counts.
+        let at_once = Balance::new(begin).after(AT_ONCE + SHORT * 3 / 4, begin);
         assert!(!at_once.takes_turns);
-        let over = at_once.after(ms(1), begin);
+        let over = at_once.after(ms(4), begin);
         assert!(over.takes_turns);
         // 50 ms are made up for in a second.
         let later = over.after(Duration::ZERO, begin + second);
-        assert!(later.takes_turns, "one millisecond is left");
-        assert!(!later.after(Duration::ZERO, begin + second + ms(20)).takes_turns);
+        assert!(later.takes_turns, "three milliseconds and a quarter are left");
+        assert!(later.after(Duration::ZERO, begin + second + ms(64)).takes_turns);
+        assert!(!later.after(Duration::ZERO, begin + second + ms(65)).takes_turns);
 
         let spinning = Balance::new(begin).after(Duration::from_secs(60), begin);
         assert!(spinning.after(Duration::ZERO, begin + 9 * second).takes_turns);
         assert!(!spinning.after(Duration::ZERO, begin + 10 * second).takes_turns);
 
-        let mut light = Balance::new(begin);
-        for call in 1..=1_000 {
-            light = light.after(Duration::from_micros(400), begin + call * ms(10));
-            assert!(!light.takes_turns, "40 ms a second, at {call}");
-        }
+        let steady = |slice, every| {
+            let mut balance = Balance::new(begin);
+            (1..=1_000).any(|number| {
+                balance = balance.after(slice, begin + every * number);
+                balance.takes_turns
+            })
+        };
+        assert!(
+            !steady(Duration::from_micros(900), ms(5)),
+            "180 ms a second in short slices"
+        );
+        assert!(
+            steady(Duration::from_micros(900), ms(1)),
+            "nearly all the time in short slices"
+        );
+        assert!(!steady(ms(4), ms(100)), "40 ms a second");
+        assert!(steady(ms(7), ms(100)), "70 ms a second");
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::domain::limits::Limits;
 use crate::domain::module::{Digest, ModuleStatus, Version};
 use crate::domain::name::{ConfigKey, ModuleName, ModulePath, NetworkName, SecretName, TenantName};
 use crate::domain::network::Block;
+use crate::domain::quota::Quota;
 use crate::domain::secret::Secret;
 use crate::domain::tenant::Scope;
 use crate::storage::memory::Memory;

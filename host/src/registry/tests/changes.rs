@@ -222,3 +222,50 @@ async fn machine_code_is_kept_of_the_newest_versions_and_of_the_one_that_serves(
     registry.delete_module(&sim).await.expect("removed");
     assert_eq!(kept(), HashSet::new());
 }
+
+#[tokio::test]
+async fn a_ceiling_holds_modules_down_as_soon_as_it_is_set_and_after_a_restart() {
+    let setup = with_module().await;
+    let (acme, module) = (tenant("acme"), path("acme/sim"));
+    let counts = |table: &Table<Bytes>| table.serving("acme", "sim").expect("a module").settings.limits.cpu_ms;
+    let quota: Quota =
+        serde_json::from_value(serde_json::json!({ "ceiling": { "cpu_ms": 500 }, "connections": 3 })).expect("a quota");
+    setup.registry.put_quota(&acme, quota.clone()).await.expect("written");
+    let again = start(setup.stores.clone()).await;
+    for Setup { registry, table, .. } in [&setup, &again] {
+        assert_eq!(*registry.quota(&acme).expect("a quota"), quota);
+        assert_eq!(*table.quota(&acme), quota);
+        assert_eq!(counts(table), 500);
+        assert_eq!(
+            registry.module(&module).expect("a module").limits,
+            Limits::default(),
+            "as it is set"
+        );
+        let serving = table.serving("acme", "sim").expect("a module");
+        assert_eq!(serving.settings.connections.available_permits(), 3);
+    }
+    let over = ModuleSettings {
+        limits: Limits {
+            cpu_ms: 501,
+            ..Limits::default()
+        },
+        ..ModuleSettings::default()
+    };
+    let error = setup.registry.put_module(&module, over).await.expect_err("refused");
+    assert!(matches!(error, RegistryError::OverCeiling(_)), "{error}");
+    let wrong = Quota {
+        waiting: 1_001,
+        ..Quota::default()
+    };
+    assert!(setup.registry.put_quota(&acme, wrong).await.is_err());
+    setup
+        .registry
+        .put_quota(&acme, Quota::default())
+        .await
+        .expect("written");
+    assert_eq!(
+        counts(&setup.table),
+        Limits::default().cpu_ms,
+        "it counts again for what it is set to"
+    );
+}

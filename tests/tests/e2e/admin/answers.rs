@@ -144,6 +144,8 @@ async fn the_description_is_served_to_anyone_and_lists_every_route() -> Result<(
         "get /{tenant}",
         "put /{tenant}",
         "delete /{tenant}",
+        "get /{tenant}/quota",
+        "put /{tenant}/quota",
         "get /{tenant}/telecloud-keys",
         "post /{tenant}/telecloud-keys",
         "delete /{tenant}/telecloud-keys/{id}",

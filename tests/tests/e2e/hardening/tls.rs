@@ -277,7 +277,8 @@ async fn terms_that_cannot_work_are_refused_and_a_key_cannot_be_placed() -> Resu
     let token = admin.post("/v1/tenants/acme/tokens", made).await?;
     let tenant = admin.with_token(token["value"].as_str().expect("a token"));
     let mut grant = front.asked(&json!(null))?.grants[0].take();
-    grant["private_network"] = json!(false);
+    // Only the platform admin may name a network.
+    grant["network"] = json!(null);
     let put = async |tls: Value, secrets: Value| -> Result<(u16, String)> {
         let mut grant = grant.clone();
         (grant["tls"], grant["secrets"]) = (tls, secrets);
