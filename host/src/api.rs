@@ -18,6 +18,7 @@ mod orders;
 mod passwords;
 mod problem;
 mod quota;
+mod refused;
 mod registration;
 mod runs;
 mod schedules;
@@ -25,6 +26,7 @@ mod secrets;
 mod telecloud;
 mod tenants;
 mod tokens;
+mod trail;
 mod versions;
 
 use std::sync::Arc;
@@ -64,6 +66,7 @@ pub use self::secrets::{SecretInfo, SecretValue};
 pub use self::telecloud::NewTelecloud;
 pub use self::tenants::TenantSettings;
 pub use self::tokens::{CreatedToken, NewToken, Token};
+pub use self::trail::{TrailListing, TrailQuery};
 pub use self::versions::Activation;
 pub use crate::registration::{Link, Registration, Step, StepState, Wish};
 
@@ -102,6 +105,7 @@ pub fn router(api: Api, upload_bytes: usize) -> Router {
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
         .layer(middleware::from_fn(to_its_end))
+        .layer(middleware::from_fn_with_state(api.clone(), refused::noted))
         .with_state(api)
 }
 
@@ -110,11 +114,15 @@ pub fn router(api: Api, upload_bytes: usize) -> Router {
 fn table(upload_bytes: usize) -> OpenApiRouter<Api> {
     let large = DefaultBodyLimit::max(upload_bytes);
     OpenApiRouter::with_openapi(openapi::base())
+        .routes(at("/v1/trail", routes!(trail::platform)))
+        .routes(at("/v1/trail/verification", routes!(trail::verify_platform)))
         .routes(at("/v1/networks", routes!(networks::list)))
         .routes(at("/v1/networks/{network}", routes!(networks::get, networks::put, networks::delete)))
         .routes(at("/v1/tenants", routes!(tenants::list)))
         .routes(at("/v1/tenants/{tenant}", routes!(tenants::get, tenants::put, tenants::delete)))
         .routes(at("/v1/tenants/{tenant}/quota", routes!(quota::get, quota::put)))
+        .routes(at("/v1/tenants/{tenant}/trail", routes!(trail::tenant)))
+        .routes(at("/v1/tenants/{tenant}/trail/verification", routes!(trail::verify_tenant)))
         .routes(at("/v1/tenants/{tenant}/telecloud-keys", routes!(keys::list, keys::create)))
         .routes(at("/v1/tenants/{tenant}/telecloud-keys/{id}", routes!(keys::delete)))
         .routes(at("/v1/tenants/{tenant}/telecloud", routes!(telecloud::get, telecloud::put, telecloud::delete)))

@@ -10,6 +10,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{self, Api};
 use crate::batches::{self, Batches};
 use crate::config::{Config, INSIDE};
+use crate::domain::trail::{Actor, Deed, Signature, Verb};
 use crate::egress::{self, Door};
 use crate::gateway::Gateway;
 use crate::guessing::{Episode, Guard};
@@ -31,6 +33,7 @@ use crate::registry::admin_token::AdminToken;
 use crate::runner::Runner;
 use crate::sandbox::Sandbox;
 use crate::storage::Stores;
+use crate::trail::{Book, Trail};
 use crate::{keyring, public, server};
 
 /// A gateway that serves.
@@ -41,6 +44,7 @@ pub struct App {
     jobs_stop: CancellationToken,
     jobs_end: JoinHandle<()>,
     batches_end: JoinHandle<()>,
+    trail: Arc<Trail>,
     drain: Duration,
 }
 
@@ -92,6 +96,14 @@ impl App {
         let orders = Orders::new(Arc::clone(&stores.documents), Arc::clone(&vault));
         let loaded = Registry::load(stores.clone(), Arc::clone(&vault), Arc::clone(&sandbox), &token).await;
         let (registry, modules) = loaded.map_err(failed("data_dir"))?;
+        let trail = Arc::clone(registry.trail());
+        let origin = match (&token.written, admin_token) {
+            (Some(_), _) => "made",
+            (None, Some(_)) => "given",
+            (None, None) => "kept",
+        };
+        let told = json!({"version": env!("CARGO_PKG_VERSION"), "admin_token": origin});
+        note(&trail, Deed::new(Verb::Start, "gateway").after(&told)).await;
 
         let (public, public_address) = listen("public_listen", config.public_listen).await?;
         let (admin, admin_address) = listen("admin_listen", config.admin_listen).await?;
@@ -120,7 +132,7 @@ impl App {
         );
         let batches = batches.await.map_err(failed("data_dir"))?;
         let worker = Worker::new(Arc::clone(&jobs), Arc::clone(&runner), Arc::clone(&modules));
-        let guard = Arc::new(Guard::new(Arc::clone(&vault), config.proxies, guessed));
+        let guard = Arc::new(Guard::new(Arc::clone(&vault), config.proxies, guessed_on(&trail)));
         let gateway = Gateway::new(
             config.gateway,
             modules,
@@ -158,6 +170,7 @@ impl App {
             jobs_stop,
             jobs_end,
             batches_end,
+            trail,
             drain: config.drain,
         })
     }
@@ -178,6 +191,7 @@ impl App {
     /// last: it says meanwhile that the gateway is not ready.
     pub async fn stop(self) {
         let end = Instant::now() + self.drain;
+        note(&self.trail, Deed::new(Verb::Stop, "gateway")).await;
         self.public.end(end).await;
         // Each call has a deadline of its own, and most have ended with their connections.
         if tokio::time::timeout(LAST_CALLS, self.gateway.drained()).await.is_err() {
@@ -218,6 +232,34 @@ impl Listener {
             }
             Err(error) => tracing::error!(%error, "a listener ended in a panic"),
         }
+    }
+}
+
+/// Writes what the gateway does itself. It is no change, so it is done also when the store takes nothing at the moment.
+async fn note(trail: &Trail, deed: Deed) {
+    let verb = deed.verb;
+    if let Err(error) = trail.note(&Book::Platform, &Signature::gateway(), deed).await {
+        tracing::error!(%error, "the {verb} of the gateway could not be written into its trail");
+    }
+}
+
+/// Says and writes down that a source was refused. It is called by whoever answers the source's last try.
+fn guessed_on(trail: &Arc<Trail>) -> impl Fn(&Episode) + Send + Sync + 'static {
+    let trail = Arc::clone(trail);
+    move |episode| {
+        guessed(episode);
+        let told = json!({"tried": episode.target.to_string(), "untold": episode.untold});
+        let deed = Deed::new(Verb::Refuse, "guessing").after(&told);
+        let by = Signature {
+            actor: Actor::Stranger {},
+            from: episode.source,
+        };
+        let trail = Arc::clone(&trail);
+        tokio::spawn(async move {
+            if let Err(error) = trail.note(&Book::Platform, &by, deed).await {
+                tracing::error!(%error, "guessing could not be written into the trail");
+            }
+        });
     }
 }
 

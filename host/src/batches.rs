@@ -26,14 +26,16 @@ use self::far::{Far, Through, Trouble};
 use self::store::{Folder, Record, Store};
 use crate::domain::batch::{BatchKind, Progress, Run, RunId, RunStatus, Trigger, UsageResult};
 use crate::domain::metering::Told;
-use crate::domain::name::ModulePath;
+use crate::domain::name::{ModulePath, TenantName};
+use crate::domain::trail::{Deed, Verb, module_route};
 use crate::domain::usage::Amount;
 use crate::fair::Places;
 use crate::orders::Orders;
-use crate::registry::{Registry, RegistryError, Table};
+use crate::registry::{Caller, Registry, RegistryError, Table};
 use crate::runner::Runner;
 use crate::sandbox::Prepared;
 use crate::storage::{Documents, StorageError};
+use crate::trail::{Book, Pending};
 use crate::vault::Vault;
 
 /// Runs of one kind that are kept of a module: two weeks of a run every hour would be more than anybody looks at.
@@ -118,6 +120,14 @@ pub struct Results {
     pub next: Option<String>,
 }
 
+/// Why a run begins.
+enum Why<'a> {
+    /// It is due, and this time of its schedule is seen to with it.
+    Due(&'a Last),
+    /// Somebody asks for it.
+    Asked(&'a Caller),
+}
+
 /// The runs that are under way.
 type UnderWay = HashMap<(ModulePath, BatchKind), RunId>;
 
@@ -182,20 +192,32 @@ impl Batches {
     ///
     /// # Errors
     /// When there is no such module, another run of this kind is under way, or the store refuses.
-    pub async fn start(&self, path: &ModulePath, kind: BatchKind, dry_run: bool, by: &str) -> Result<Run, BatchError> {
+    pub async fn start(
+        &self,
+        path: &ModulePath,
+        kind: BatchKind,
+        dry_run: bool,
+        by: &Caller,
+    ) -> Result<Run, BatchError> {
         self.registry.batches(path)?;
-        self.begin(path, kind, dry_run, Trigger::Operator(by.to_owned()), None)
+        self.begin(path, kind, dry_run, Trigger::Operator(by.name()), Why::Asked(by))
             .await
     }
 
-    /// Begins a run; `last` is the time of the schedule that is seen to with it.
+    /// An entry in a tenant's trail, to be written with what it is about.
+    async fn entry(&self, tenant: &TenantName, by: &Caller, deed: Deed) -> Result<Pending, StorageError> {
+        let book = Book::Tenant(tenant.clone());
+        self.registry.trail().begin(&book, &by.signature(), deed).await
+    }
+
+    /// Begins a run.
     async fn begin(
         &self,
         path: &ModulePath,
         kind: BatchKind,
         dry_run: bool,
         trigger: Trigger,
-        last: Option<&Last>,
+        why: Why<'_>,
     ) -> Result<Run, BatchError> {
         let now = Timestamp::now();
         let record = Record {
@@ -215,10 +237,19 @@ impl Batches {
         };
         let id = record.run.id;
         let mut changes = vec![self.store.take(path, kind, id)?, self.store.put_record(path, &record)?];
-        if let Some(last) = last {
-            changes.push(self.store.put_last(path, kind, last)?);
+        let mut entry = None;
+        match why {
+            Why::Due(last) => changes.push(self.store.put_last(path, kind, last)?),
+            Why::Asked(by) => {
+                let deed = Deed::new(Verb::Begin, format!("{}/runs/{id}", module_route(path)));
+                let deed = deed.after(&serde_json::json!({"kind": kind, "dry_run": dry_run}));
+                let pending = entry.insert(self.entry(&path.tenant, by, deed).await?);
+                changes.append(&mut pending.changes);
+            }
         }
-        match self.store.write(changes).await {
+        let written = self.store.write(changes).await;
+        drop(entry);
+        match written {
             Ok(()) => {}
             Err(StorageError::Conflict { .. }) => {
                 let other = self.store.under_way(path, kind).await?;
@@ -288,6 +319,7 @@ impl Batches {
         order_number: &str,
         component_id: &str,
         total: Amount,
+        by: &Caller,
     ) -> Result<(), BatchError> {
         let settings = self.registry.batches(path)?;
         let rule = settings.usage.components.get(component_id);
@@ -298,6 +330,12 @@ impl Batches {
         }
         let mut accounts = self.store.accounts(path, id).await?;
         let account = accounts.entry(component_id.to_owned()).or_default();
+        let deed = Deed::new(
+            Verb::Decide,
+            format!("{}/settlements/{order_number}/{component_id}", module_route(path)),
+        );
+        let told = |told: &Option<Told>| told.as_ref().map(|told| told.total);
+        let deed = deed.before(&told(&account.told)).after(&total);
         account.doubtful = None;
         account.told = Some(Told {
             total,
@@ -306,11 +344,13 @@ impl Batches {
             run: None,
             page: 0,
         });
+        let mut entry = self.entry(&path.tenant, by, deed).await?;
+        let mut changes = std::mem::take(&mut entry.changes);
         // A run would write over it.
-        let changes = vec![
+        changes.extend([
             Store::idle(path, BatchKind::Usage),
             self.store.put_accounts(path, id, &accounts)?,
-        ];
+        ]);
         match self.store.write(changes).await {
             Err(error @ StorageError::Conflict { .. }) => {
                 let other = self.store.under_way(path, BatchKind::Usage).await?;

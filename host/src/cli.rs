@@ -21,6 +21,7 @@ mod secret;
 mod telecloud;
 mod tenant;
 mod token;
+mod trail;
 mod upload;
 mod usage;
 mod vault;
@@ -85,6 +86,9 @@ pub enum Command {
     /// Tokens for the admin API
     #[command(after_help = token::EXAMPLES)]
     Token(Group<token::Command>),
+    /// Who changed what, when and from where
+    #[command(after_help = trail::EXAMPLES)]
+    Trail(Group<trail::Command>),
     /// What happened in calls
     #[command(after_help = call::EXAMPLES)]
     Call(Group<call::Command>),
@@ -198,6 +202,7 @@ pub async fn run_on(command: Command, mut whole: clap::Command, terminal: &mut T
         Command::Key(group) => with(group, terminal, key::run).await,
         Command::Telecloud(group) => with(group, terminal, telecloud::run).await,
         Command::Token(group) => with(group, terminal, token::run).await,
+        Command::Trail(group) => with(group, terminal, trail::run).await,
         Command::Call(group) => with(group, terminal, call::run).await,
         Command::Order(group) => with(group, terminal, order::run).await,
         Command::Job(group) => with(group, terminal, job::run).await,

@@ -24,5 +24,6 @@ pub mod secret;
 pub mod subscriber;
 pub mod telecloud;
 pub mod tenant;
+pub mod trail;
 pub mod update;
 pub mod usage;

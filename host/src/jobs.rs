@@ -48,9 +48,11 @@ use crate::domain::call::CallId;
 use crate::domain::event::Event;
 use crate::domain::job::{After, By, Identity};
 use crate::domain::name::{ModuleName, ModulePath, TenantName};
+use crate::domain::trail::{Deed, Signature};
 use crate::journal::{JournalError, Step};
 use crate::orders::Orders;
 use crate::storage::{Change, Durability, Expect, Revision, StorageError, Stores};
+use crate::trail::{Book, Trail};
 use crate::vault::Vault;
 
 /// Jobs that are read in one go at start.
@@ -194,6 +196,18 @@ impl Jobs {
         key: &JobKey,
         by: By,
         run: Option<CallId>,
+        turn: impl FnMut(&mut Case, Timestamp) -> Option<Turn> + Send,
+    ) -> Result<Option<(Case, Turn)>, JobError> {
+        self.advance_on_trail(key, by, run, None, turn).await
+    }
+
+    /// The same, with an entry in the tenant's trail, if it is somebody's decision.
+    async fn advance_on_trail(
+        &self,
+        key: &JobKey,
+        by: By,
+        run: Option<CallId>,
+        decided: Option<(&Trail, &Signature, Deed)>,
         mut turn: impl FnMut(&mut Case, Timestamp) -> Option<Turn> + Send,
     ) -> Result<Option<(Case, Turn)>, JobError> {
         loop {
@@ -223,6 +237,12 @@ impl Jobs {
             let took = turned.took.as_ref();
             let mut order = self.observe_turn(key, &before, &case, took, now).await;
             changes.extend(order.iter_mut().flat_map(|order| std::mem::take(&mut order.changes)));
+            let mut entry = None;
+            if let Some((trail, by, deed)) = &decided {
+                let book = Book::Tenant(key.tenant.clone());
+                let pending = trail.begin(&book, by, deed.clone()).await?;
+                changes.append(&mut entry.insert(pending).changes);
+            }
             let records = vec![step.record(key.call)];
             match self
                 .stores

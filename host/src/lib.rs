@@ -8,6 +8,8 @@ pub mod vault;
 
 pub mod storage;
 
+pub mod trail;
+
 pub mod keyring;
 
 pub mod guessing;

@@ -15,9 +15,10 @@ pub use self::plan::{Field, Link, Registration, Step, StepState, Wish};
 use self::plan::{Plan, STAND_IN};
 use crate::domain::call::{CallId, Outcome, Usage};
 use crate::domain::name::{ModulePath, TelecloudId};
+use crate::domain::trail::{Deed, Verb, module_route};
 use crate::egress::Door;
 use crate::journal::{Journal, NewCall};
-use crate::registry::{Registry, RegistryError, Telecloud};
+use crate::registry::{Caller, Registry, RegistryError, Telecloud};
 use crate::runner::{NotTold, tell};
 use crate::storage::Durability;
 use crate::telecloud::client::{Accepted, Call};
@@ -73,7 +74,12 @@ impl Registrar {
     /// # Errors
     /// When nothing was sent: there is no such module, TeleCloud's API is not set up, or the wish cannot be taken. What
     /// TeleCloud did not accept is no error here but in the steps.
-    pub async fn register(&self, path: &ModulePath, wish: &Wish) -> Result<Registration, RegistrationError> {
+    pub async fn register(
+        &self,
+        path: &ModulePath,
+        wish: &Wish,
+        by: &Caller,
+    ) -> Result<Registration, RegistrationError> {
         let _turn = self.turn(path)?;
         let module = self.registry.module(path)?;
         let telecloud = self.registry.telecloud(&path.tenant)?;
@@ -96,6 +102,8 @@ impl Registrar {
             return Ok(Registration::new(steps, notes));
         }
 
+        let deed = Deed::new(Verb::Begin, format!("{}/telecloud-registration", module_route(path)));
+        self.registry.note(&path.tenant, by, deed.after(wish)).await?;
         let (made, accepted) = self.make(&telecloud, path, &call).await;
         steps.push(made);
         let id = accepted.and_then(|accepted| module_id.clone().or(accepted.module_id));
@@ -104,7 +112,7 @@ impl Registrar {
             return Ok(Registration::new(steps, notes));
         };
         if module.telecloud_module_id.as_ref() != Some(&id)
-            && let Err(error) = self.registry.set_telecloud_module_id(path, &id).await
+            && let Err(error) = self.registry.set_telecloud_module_id(path, &id, by).await
         {
             tracing::error!(module = %path, %id, %error, "a module's id at TeleCloud could not be kept");
             notes.push(format!(

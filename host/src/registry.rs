@@ -15,6 +15,7 @@ mod load;
 pub mod modules;
 pub mod networks;
 mod paths;
+pub mod presence;
 mod quota;
 pub mod settings;
 mod state;
@@ -22,6 +23,7 @@ pub mod table;
 pub mod telecloud;
 pub mod tenants;
 pub mod versions;
+mod writing;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -29,10 +31,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::domain::name::{ModuleName, TenantName};
+use crate::domain::trail::Deed;
 use crate::egress::Networks;
-use crate::storage::Stores;
+use crate::storage;
+use crate::trail::{Book, Trail};
 use crate::vault::Vault;
 
+pub use self::access::Caller;
 pub use self::engine::{Engine, EngineError, Inspection};
 pub use self::error::RegistryError;
 pub use self::line::{Permit, Turn};
@@ -42,6 +47,7 @@ pub use self::telecloud::Telecloud;
 use self::line::Line;
 use self::state::{ModuleState, TenantState};
 use self::table::Live;
+use self::writing::Writer;
 
 /// Whether a put made something or replaced it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +60,7 @@ pub enum Written {
 
 /// Tenants, modules, and all changes to them.
 pub struct Registry {
-    stores: Stores,
+    writer: Writer,
     vault: Arc<Vault>,
     live: Box<dyn Live>,
     /// Hash of the platform admin's token.
@@ -89,19 +95,54 @@ impl Registry {
     /// Begins a change to a tenant that exists.
     async fn change(&self, tenant: &TenantName) -> Result<Change, RegistryError> {
         // Before the wait as well, so that names of tenants that never were leave nothing behind.
-        self.state(tenant)?;
-        let turn = self.turn(tenant).await;
+        let presence = self.state(tenant)?.presence.clone();
+        let turn = tokio::select! {
+            turn = self.turn(tenant) => turn,
+            // It is being removed, by one who has the turn and waits for all who are at work.
+            () = presence.left() => return Err(RegistryError::NoSuchTenant(tenant.clone())),
+        };
         Ok(Change {
             state: TenantState::clone(&*self.state(tenant)?),
             _turn: turn,
         })
     }
 
+    /// Makes a change to a tenant durable, together with the entry in its trail that says who made it; then lets it take
+    /// effect.
+    async fn commit(
+        &self,
+        change: &Change,
+        by: &Caller,
+        deed: Deed,
+        writes: Vec<storage::Change>,
+    ) -> Result<(), RegistryError> {
+        let book = Book::Tenant(change.state.tenant.name.clone());
+        self.writer.write(&book, by, deed, writes).await?;
+        self.take_effect(change.state.clone());
+        Ok(())
+    }
+
+    /// Writes down in a tenant's trail what is done beside the registry, before it is done.
+    ///
+    /// # Errors
+    /// When it could not be written. Then it must not be done.
+    pub async fn note(&self, tenant: &TenantName, by: &Caller, deed: Deed) -> Result<(), RegistryError> {
+        self.writer
+            .write(&Book::Tenant(tenant.clone()), by, deed, Vec::new())
+            .await
+    }
+
     /// Lets a change take effect that has been made durable.
-    fn commit(&self, state: TenantState) {
+    fn take_effect(&self, state: TenantState) {
         let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
         self.live.replace(&state.tenant.name, state.settings());
         tenants.insert(state.tenant.name.clone(), Arc::new(state));
+    }
+
+    /// The trails in which it says who changed what.
+    #[must_use]
+    pub fn trail(&self) -> &Arc<Trail> {
+        self.writer.trail()
     }
 
     fn states(&self) -> Vec<Arc<TenantState>> {

@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Areas in reading order, and which others each may use.
-const AREAS: [(&str, &str); 23] = [
+const AREAS: [(&str, &str); 24] = [
     ("domain", ""),
     ("vault", "domain"),
     ("storage", "domain"),
-    ("keyring", "domain vault storage"),
+    ("trail", "domain vault storage"),
+    ("keyring", "domain vault storage trail"),
     ("guessing", "domain vault"),
     ("telecloud", "domain"),
     ("egress", "domain"),
     ("fair", "domain"),
     ("sandbox", "domain vault egress fair"),
     ("journal", "domain storage"),
-    ("registry", "domain vault storage egress sandbox journal"),
+    ("registry", "domain vault storage trail egress sandbox journal"),
     (
         "runner",
         "domain storage telecloud egress fair sandbox journal registry",
@@ -24,7 +25,7 @@ const AREAS: [(&str, &str); 23] = [
     ("orders", "domain vault storage"),
     (
         "jobs",
-        "domain vault storage telecloud fair sandbox journal registry runner orders",
+        "domain vault storage trail telecloud fair sandbox journal registry runner orders",
     ),
     (
         "registration",
@@ -32,7 +33,7 @@ const AREAS: [(&str, &str); 23] = [
     ),
     (
         "batches",
-        "domain vault storage telecloud fair sandbox journal registry runner orders",
+        "domain vault storage trail telecloud fair sandbox journal registry runner orders",
     ),
     (
         "gateway",
@@ -40,7 +41,7 @@ const AREAS: [(&str, &str); 23] = [
     ),
     (
         "api",
-        "domain guessing storage egress sandbox journal registry orders jobs registration batches gateway",
+        "domain guessing storage trail egress sandbox journal registry orders jobs registration batches gateway",
     ),
     ("public", "domain guessing telecloud fair gateway"),
     ("server", ""),
@@ -48,10 +49,13 @@ const AREAS: [(&str, &str); 23] = [
         "config",
         "domain vault guessing telecloud egress sandbox gateway public server",
     ),
-    ("cli", "domain vault storage keyring journal jobs batches api config"),
+    (
+        "cli",
+        "domain vault storage trail keyring journal jobs batches api config",
+    ),
     (
         "app",
-        "domain vault storage keyring guessing egress fair sandbox journal registry runner orders jobs registration batches gateway api public server config",
+        "domain vault storage trail keyring guessing egress fair sandbox journal registry runner orders jobs registration batches gateway api public server config",
     ),
 ];
 

@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap, header};
 use jiff::Timestamp;
 use ulid::Ulid;
 
@@ -17,8 +17,9 @@ use crate::domain::name::{ModuleName, ModulePath, NetworkName, SecretName, Tenan
 use crate::domain::order::OrderId;
 use crate::domain::tenant::Scope;
 use crate::guessing::{Judged, Target};
-use crate::registry::RegistryError;
 use crate::registry::access::Principal;
+use crate::registry::presence::Present;
+use crate::registry::{Caller, RegistryError};
 
 /// A scope, as a type that a handler can ask for.
 pub(super) trait Needs: Send + Sync {
@@ -36,44 +37,62 @@ macro_rules! scopes {
 scopes!(Read, Calls, Deploy, Grants, Operate, Access);
 
 /// Proof that the platform admin asks.
-pub(super) struct Admin(());
+pub(super) struct Admin {
+    by: Caller,
+}
 
 /// Proof that the platform admin asks about this tenant, which need not exist.
 pub(super) struct AdminOf {
     pub(super) tenant: TenantName,
+    pub(super) by: Caller,
 }
 
 /// Proof that the platform admin asks about this network, which need not exist.
-pub(super) struct AdminOfNetwork(pub(super) NetworkName);
+pub(super) struct AdminOfNetwork {
+    pub(super) network: NetworkName,
+    pub(super) by: Caller,
+}
 
 /// Proof that this tenant exists and that whoever asks has the scope `S` there.
 pub(super) struct TenantAccess<S> {
     pub(super) tenant: TenantName,
-    pub(super) by: Principal,
+    pub(super) by: Caller,
+    /// The tenant is not gone before the request is answered.
+    present: Present,
     scope: PhantomData<S>,
 }
 
 /// The same, on a route of one of the tenant's modules, which need not exist.
 pub(super) struct ModuleAccess<S> {
     pub(super) path: ModulePath,
-    pub(super) by: Principal,
+    pub(super) by: Caller,
+    _present: Present,
     scope: PhantomData<S>,
 }
 
-fn authenticate(parts: &Parts, api: &Api) -> Result<Principal, Problem> {
-    let header = parts.headers.get(header::AUTHORIZATION);
-    let token = header.and_then(|value| value.to_str().ok()).and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    });
-    let Some(token) = token else {
+/// The token that was sent.
+pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Where a request comes from. If a proxy does not say, the proxy itself: people who share one can wait for each other.
+pub(super) fn source(extensions: &Extensions, headers: &HeaderMap, api: &Api) -> Option<IpAddr> {
+    let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(api.guard.source(peer.ip(), headers).unwrap_or(peer.ip()))
+}
+
+fn authenticate(parts: &Parts, api: &Api) -> Result<Caller, Problem> {
+    let Some(token) = token(&parts.headers) else {
         return Err(Code::Unauthorized.because("Send a token in the header: Authorization: Bearer <token>."));
     };
-    let judged = api.guard.judge(source(parts, api), &Target::Tokens, &[token], |token| {
+    let from = source(&parts.extensions, &parts.headers, api);
+    let judged = api.guard.judge(from, &Target::Tokens, &[token], |token| {
         api.registry.authenticate(token, Timestamp::now())
     });
     match judged {
-        Judged::Right(principal) => Ok(principal),
+        Judged::Right(principal) => Ok(Caller { principal, from }),
         Judged::Wrong => {
             Err(Code::Unauthorized.because("The token is not valid. It may have expired or been revoked."))
         }
@@ -84,10 +103,13 @@ fn authenticate(parts: &Parts, api: &Api) -> Result<Principal, Problem> {
     }
 }
 
-/// Where a request comes from. If a proxy does not say, the proxy itself: people who share one can wait for each other.
-fn source(parts: &Parts, api: &Api) -> Option<IpAddr> {
-    let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
-    Some(api.guard.source(peer.ip(), &parts.headers).unwrap_or(peer.ip()))
+fn check_scope(by: &Caller, scope: Scope) -> Result<(), Problem> {
+    match &by.principal {
+        Principal::Tenant { scopes, .. } if !scopes.contains(&scope) => Err(Code::Forbidden.because(format!(
+            "This takes a token with the scope {scope}, and the one that was sent has not got it."
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn admin_only() -> Problem {
@@ -105,10 +127,10 @@ async fn part(parts: &mut Parts, name: &str) -> Result<String, Problem> {
 }
 
 /// Who asks, and about which tenant. A tenant's token asks about its own, or about one that does not exist.
-async fn of_tenant(parts: &mut Parts, api: &Api) -> Result<(TenantName, Principal), Problem> {
+async fn of_tenant(parts: &mut Parts, api: &Api) -> Result<(TenantName, Caller), Problem> {
     let by = authenticate(parts, api)?;
     let name = TenantName::parse(&part(parts, "tenant").await?)?;
-    match &by {
+    match &by.principal {
         Principal::Tenant { tenant, .. } if *tenant != name => Err(RegistryError::NoSuchTenant(name).into()),
         _ => Ok((name, by)),
     }
@@ -117,9 +139,11 @@ async fn of_tenant(parts: &mut Parts, api: &Api) -> Result<(TenantName, Principa
 impl FromRequestParts<Api> for Admin {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        match authenticate(parts, api)? {
-            Principal::PlatformAdmin => Ok(Self(())),
-            Principal::Tenant { .. } => Err(admin_only()),
+        let by = authenticate(parts, api)?;
+        if by.is_admin() {
+            Ok(Self { by })
+        } else {
+            Err(admin_only())
         }
     }
 }
@@ -127,9 +151,10 @@ impl FromRequestParts<Api> for Admin {
 impl FromRequestParts<Api> for AdminOf {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        match of_tenant(parts, api).await? {
-            (tenant, Principal::PlatformAdmin) => Ok(Self { tenant }),
-            (_, Principal::Tenant { .. }) => Err(admin_only()),
+        let (tenant, by) = of_tenant(parts, api).await?;
+        match by.principal {
+            Principal::PlatformAdmin => Ok(Self { tenant, by }),
+            Principal::Tenant { .. } => Err(admin_only()),
         }
     }
 }
@@ -137,8 +162,9 @@ impl FromRequestParts<Api> for AdminOf {
 impl FromRequestParts<Api> for AdminOfNetwork {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let Admin(()) = Admin::from_request_parts(parts, api).await?;
-        Ok(Self(NetworkName::parse(&part(parts, "network").await?)?))
+        let Admin { by } = Admin::from_request_parts(parts, api).await?;
+        let network = NetworkName::parse(&part(parts, "network").await?)?;
+        Ok(Self { network, by })
     }
 }
 
@@ -146,18 +172,12 @@ impl<S: Needs> FromRequestParts<Api> for TenantAccess<S> {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let (tenant, by) = of_tenant(parts, api).await?;
-        api.registry.tenant(&tenant)?;
-        if let Principal::Tenant { scopes, .. } = &by
-            && !scopes.contains(&S::SCOPE)
-        {
-            let scope = S::SCOPE;
-            return Err(Code::Forbidden.because(format!(
-                "This takes a token with the scope {scope}, and the one that was sent has not got it."
-            )));
-        }
+        let present = api.registry.enter(&tenant)?;
+        check_scope(&by, S::SCOPE)?;
         Ok(Self {
             tenant,
             by,
+            present,
             scope: PhantomData,
         })
     }
@@ -166,13 +186,39 @@ impl<S: Needs> FromRequestParts<Api> for TenantAccess<S> {
 impl<S: Needs> FromRequestParts<Api> for ModuleAccess<S> {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let TenantAccess { tenant, by, scope } = TenantAccess::<S>::from_request_parts(parts, api).await?;
+        let TenantAccess {
+            tenant,
+            by,
+            present,
+            scope,
+        } = TenantAccess::<S>::from_request_parts(parts, api).await?;
         let module = ModuleName::parse(&part(parts, "module").await?)?;
         Ok(Self {
             path: ModulePath { tenant, module },
             by,
+            _present: present,
             scope,
         })
+    }
+}
+
+/// Proof that whoever asks may read a tenant's trail. The platform admin may also when the tenant is gone.
+pub(super) struct TrailAccess {
+    pub(super) tenant: TenantName,
+    /// A tenant's tokens see what came since it was made: an earlier one of the same name is none of its business.
+    pub(super) since: Option<Timestamp>,
+}
+
+impl FromRequestParts<Api> for TrailAccess {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let (tenant, by) = of_tenant(parts, api).await?;
+        check_scope(&by, Scope::Access)?;
+        let since = match by.principal {
+            Principal::PlatformAdmin => None,
+            Principal::Tenant { .. } => Some(api.registry.tenant(&tenant)?.created),
+        };
+        Ok(Self { tenant, since })
     }
 }
 

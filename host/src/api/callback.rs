@@ -30,11 +30,11 @@ fn shown(at: &ModulePath, secret: &Secret) -> Shown {
 /// Look at a module's callback URL
 ///
 /// To be given to the carrier, which calls it when a pending order moves. Any method is taken, and any path below. It leads
-/// somewhere while the active version exports `completion`. Takes the scope `deploy`.
+/// somewhere while the active version exports `completion`. The trail says who looked. Takes the scope `deploy`.
 #[utoipa::path(get, path = "", tag = "callback",
     responses((status = 200, description = "The URL", body = CallbackUrl)))]
 pub(super) async fn get(at: ModuleAccess<Deploy>, State(api): State<Api>) -> Result<Shown, Problem> {
-    Ok(shown(&at.path, &api.registry.callback(&at.path)?))
+    Ok(shown(&at.path, &api.registry.show_callback(&at.path, &at.by).await?))
 }
 
 /// Change a module's callback URL
@@ -43,5 +43,5 @@ pub(super) async fn get(at: ModuleAccess<Deploy>, State(api): State<Api>) -> Res
 #[utoipa::path(post, path = "", tag = "callback",
     responses((status = 200, description = "The new URL", body = CallbackUrl)))]
 pub(super) async fn rotate(at: ModuleAccess<Deploy>, State(api): State<Api>) -> Result<Shown, Problem> {
-    Ok(shown(&at.path, &api.registry.rotate_callback(&at.path).await?))
+    Ok(shown(&at.path, &api.registry.rotate_callback(&at.path, &at.by).await?))
 }

@@ -35,6 +35,6 @@ pub(super) async fn put(
     State(api): State<Api>,
     Body(config): Body<BTreeMap<ConfigKey, String>>,
 ) -> Result<Json<BTreeMap<String, String>>, Problem> {
-    let config = api.registry.put_config(&at.path, config).await?;
+    let config = api.registry.put_config(&at.path, config, &at.by).await?;
     Ok(Json(BTreeMap::clone(&*config)))
 }

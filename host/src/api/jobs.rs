@@ -117,7 +117,7 @@ pub(super) async fn act(
         tenant: at.tenant,
         call,
     };
-    api.jobs.act(&key, &action, at.by.name()).await?;
+    api.jobs.act(&key, &action, &at.by, api.registry.trail()).await?;
     // It may be over by now although it went on just before.
     Ok(match api.jobs.view(&key).await? {
         Some(job) => Json(job).into_response(),

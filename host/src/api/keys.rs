@@ -63,7 +63,7 @@ pub(super) async fn create(
     State(api): State<Api>,
     ConfidentialBody(new): ConfidentialBody<NewKey>,
 ) -> Result<(StatusCode, Json<Key>), Problem> {
-    let key = api.registry.add_key(&at.tenant, new.label, &new.key).await?;
+    let key = api.registry.add_key(&at.tenant, new.label, &new.key, &at.by).await?;
     Ok((StatusCode::CREATED, Json(key.into())))
 }
 
@@ -86,6 +86,6 @@ pub(super) async fn delete(
     IdPath(id): IdPath,
     State(api): State<Api>,
 ) -> Result<StatusCode, Problem> {
-    api.registry.delete_key(&at.tenant, &id).await?;
+    api.registry.delete_key(&at.tenant, &id, &at.by).await?;
     Ok(StatusCode::NO_CONTENT)
 }

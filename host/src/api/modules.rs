@@ -86,7 +86,7 @@ pub(super) async fn put(
         limits: settings.limits,
         handling: settings.handling,
     };
-    let (module, written) = api.registry.put_module(&at.path, settings).await?;
+    let (module, written) = api.registry.put_module(&at.path, settings, &at.by).await?;
     Ok((status_of(written), Json(api.shown(&at.path.tenant, module)?)))
 }
 
@@ -104,6 +104,6 @@ pub(super) async fn get(at: ModuleAccess<Read>, State(api): State<Api>) -> Resul
 /// With its versions, settings, grants and secrets, for good. Recorded calls stay. Takes the scope `deploy`.
 #[utoipa::path(delete, path = "", tag = "modules", responses((status = 204, description = "It is gone")))]
 pub(super) async fn delete(at: ModuleAccess<Deploy>, State(api): State<Api>) -> Result<StatusCode, Problem> {
-    api.registry.delete_module(&at.path).await?;
+    api.registry.delete_module(&at.path, &at.by).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -40,11 +40,11 @@ pub(super) async fn list(_: Admin, State(api): State<Api>) -> Json<Listing<Netwo
     (status = 201, description = "There was none; it is named", body = Network),
 ))]
 pub(super) async fn put(
-    AdminOfNetwork(name): AdminOfNetwork,
+    at: AdminOfNetwork,
     State(api): State<Api>,
     Body(Object(settings)): Body<Object<NetworkSettings>>,
 ) -> Result<(StatusCode, Json<Network>), Problem> {
-    let (network, written) = api.registry.put_network(&name, settings.blocks).await?;
+    let (network, written) = api.registry.put_network(&at.network, settings.blocks, &at.by).await?;
     Ok((status_of(written), Json(network)))
 }
 
@@ -52,21 +52,15 @@ pub(super) async fn put(
 ///
 /// For the platform admin.
 #[utoipa::path(get, path = "", tag = "networks", responses((status = 200, description = "The network", body = Network)))]
-pub(super) async fn get(
-    AdminOfNetwork(name): AdminOfNetwork,
-    State(api): State<Api>,
-) -> Result<Json<Network>, Problem> {
-    Ok(Json(api.registry.network(&name)?))
+pub(super) async fn get(at: AdminOfNetwork, State(api): State<Api>) -> Result<Json<Network>, Problem> {
+    Ok(Json(api.registry.network(&at.network)?))
 }
 
 /// Remove a network
 ///
 /// One that nothing names any more. For the platform admin.
 #[utoipa::path(delete, path = "", tag = "networks", responses((status = 204, description = "It is gone")))]
-pub(super) async fn delete(
-    AdminOfNetwork(name): AdminOfNetwork,
-    State(api): State<Api>,
-) -> Result<StatusCode, Problem> {
-    api.registry.delete_network(&name).await?;
+pub(super) async fn delete(at: AdminOfNetwork, State(api): State<Api>) -> Result<StatusCode, Problem> {
+    api.registry.delete_network(&at.network, &at.by).await?;
     Ok(StatusCode::NO_CONTENT)
 }

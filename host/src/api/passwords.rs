@@ -14,6 +14,7 @@ use super::problem::{Code, Problem};
 use crate::domain::answer::Reply;
 use crate::domain::call::{CallId, CallRecord, ExchangeEnd, Outcome};
 use crate::domain::secret::Secret;
+use crate::domain::trail::{Deed, Verb};
 use crate::gateway::{ChangePassword, Password};
 
 /// A new password.
@@ -57,8 +58,11 @@ pub(super) async fn change(
         tenant: at.tenant.clone(),
         order: order.record,
         password,
-        who: at.by.name().to_owned(),
+        who: at.by.name(),
     };
+    // Before it is asked for: what came of it is on record with its call.
+    let deed = Deed::new(Verb::Begin, format!("tenants/{}/orders/{id}/password", at.tenant));
+    api.registry.note(&at.tenant, &at.by, deed).await?;
     let call = Arc::clone(&api.passwords).change(asked).await?;
     // The record is masked, so it is what is shown.
     let record = api.journal.show(&at.tenant, call).await?;

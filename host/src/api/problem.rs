@@ -327,6 +327,9 @@ impl From<RegistryError> for Problem {
             RegistryError::NoSuchTenant(name) => {
                 Code::TenantNotFound.because(format!("There is no tenant {name}, or the token is another tenant's."))
             }
+            RegistryError::Leaving(_) => {
+                Code::NotYet.because(format!("{text}. Retry when they have ended, or restart the gateway."))
+            }
             RegistryError::NoSuchModule(path) => Code::ModuleNotFound.because(format!(
                 "Tenant {} has no module {}. Make it with PUT on its URL.",
                 path.tenant, path.module

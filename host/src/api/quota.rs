@@ -29,6 +29,6 @@ pub(super) async fn put(
     State(api): State<Api>,
     Body(Object(quota)): Body<Object<Quota>>,
 ) -> Result<Json<Quota>, Problem> {
-    let quota = api.registry.put_quota(&at.tenant, quota).await?;
+    let quota = api.registry.put_quota(&at.tenant, quota, &at.by).await?;
     Ok(Json(Quota::clone(&quota)))
 }

@@ -22,5 +22,5 @@ pub(super) async fn register(
     State(api): State<Api>,
     Body(Object(wish)): Body<Object<Wish>>,
 ) -> Result<Json<Registration>, Problem> {
-    Ok(Json(api.registrar.register(&at.path, &wish).await?))
+    Ok(Json(api.registrar.register(&at.path, &wish, &at.by).await?))
 }

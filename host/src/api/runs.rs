@@ -102,7 +102,7 @@ pub(super) async fn start(
     State(api): State<Api>,
     Body(Object(new)): Body<Object<NewRun>>,
 ) -> Result<(StatusCode, Json<Run>), Problem> {
-    let run = api.batches.start(&at.path, new.kind, new.dry_run, at.by.name()).await?;
+    let run = api.batches.start(&at.path, new.kind, new.dry_run, &at.by).await?;
     Ok((StatusCode::ACCEPTED, Json(run)))
 }
 
@@ -162,10 +162,7 @@ pub(super) async fn repair(
     State(api): State<Api>,
     Body(Object(order)): Body<Object<RepairOrder>>,
 ) -> Result<Json<Listing<Repair>>, Problem> {
-    let items = api
-        .batches
-        .repair(&at.path, id, order.rows.as_deref(), at.by.name())
-        .await?;
+    let items = api.batches.repair(&at.path, id, order.rows.as_deref(), &at.by).await?;
     Ok(Json(Listing { items }))
 }
 
@@ -185,7 +182,7 @@ pub(super) async fn settle(
         total,
     } = settlement;
     api.batches
-        .settle(&at.path, &order_number, &component_id, total)
+        .settle(&at.path, &order_number, &component_id, total, &at.by)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

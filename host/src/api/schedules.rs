@@ -55,6 +55,6 @@ pub(super) async fn put(
         usage: settings.usage,
         audit: settings.audit,
     };
-    let batches = api.registry.put_batches(&at.path, batches).await?;
+    let batches = api.registry.put_batches(&at.path, batches, &at.by).await?;
     Ok(Json(BatchSettings::clone(&batches)))
 }

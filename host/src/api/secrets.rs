@@ -59,7 +59,8 @@ pub(super) async fn put(
     State(api): State<Api>,
     ConfidentialBody(secret): ConfidentialBody<SecretValue>,
 ) -> Result<StatusCode, Problem> {
-    Ok(match api.registry.put_secret(&at.path, &name, secret.value).await? {
+    let written = api.registry.put_secret(&at.path, &name, secret.value, &at.by).await?;
+    Ok(match written {
         Written::Created => StatusCode::CREATED,
         Written::Replaced => StatusCode::NO_CONTENT,
     })
@@ -74,6 +75,6 @@ pub(super) async fn delete(
     SecretPath(name): SecretPath,
     State(api): State<Api>,
 ) -> Result<StatusCode, Problem> {
-    api.registry.delete_secret(&at.path, &name).await?;
+    api.registry.delete_secret(&at.path, &name, &at.by).await?;
     Ok(StatusCode::NO_CONTENT)
 }

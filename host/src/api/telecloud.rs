@@ -78,6 +78,6 @@ pub(super) async fn get(at: TenantAccess<Access>, State(api): State<Api>) -> Res
 /// And the key. What TeleCloud has to be told waits until it is set again. Takes the scope `access`.
 #[utoipa::path(delete, path = "", tag = "telecloud", responses((status = 204, description = "It is not set any more")))]
 pub(super) async fn delete(at: TenantAccess<Access>, State(api): State<Api>) -> Result<StatusCode, Problem> {
-    api.registry.delete_telecloud(&at.tenant).await?;
+    api.registry.delete_telecloud(&at.tenant, &at.by).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -42,7 +42,7 @@ pub(super) async fn put(
     State(api): State<Api>,
     Body(Object(settings)): Body<Object<TenantSettings>>,
 ) -> Result<(StatusCode, Json<Tenant>), Problem> {
-    let (tenant, written) = api.registry.put_tenant(&at.tenant, settings.title).await?;
+    let (tenant, written) = api.registry.put_tenant(&at.tenant, settings.title, &at.by).await?;
     Ok((status_of(written), Json(tenant)))
 }
 
@@ -56,11 +56,12 @@ pub(super) async fn get(at: TenantAccess<Read>, State(api): State<Api>) -> Resul
 
 /// Remove a tenant
 ///
-/// With its modules, versions, keys, tokens, recorded calls and orders, for good. Calls that are running end as they would. For
-/// the platform admin.
+/// With its modules, versions, keys, tokens, recorded calls and orders, for good; its trail stays. No call begins any more,
+/// and those that are running end as they would. The answer waits for them: nothing of the tenant is left then. For the
+/// platform admin.
 #[utoipa::path(delete, path = "", tag = "tenants", responses((status = 204, description = "It is gone")))]
 pub(super) async fn delete(at: AdminOf, State(api): State<Api>) -> Result<StatusCode, Problem> {
-    api.registry.delete_tenant(&at.tenant).await?;
-    api.jobs.forget(&at.tenant);
+    let ended = || api.jobs.forget(&at.tenant);
+    api.registry.delete_tenant(&at.tenant, &at.by, ended).await?;
     Ok(StatusCode::NO_CONTENT)
 }

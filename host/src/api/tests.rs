@@ -5,4 +5,5 @@ mod passwords;
 mod refusals;
 mod routes;
 mod telecloud;
+mod trail;
 pub(crate) mod world;

@@ -124,6 +124,6 @@ pub(super) async fn delete(
     IdPath(id): IdPath,
     State(api): State<Api>,
 ) -> Result<StatusCode, Problem> {
-    api.registry.delete_token(&at.tenant, &id).await?;
+    api.registry.delete_token(&at.tenant, &id, &at.by).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -54,7 +54,7 @@ pub(super) async fn upload(
     State(api): State<Api>,
     Component { at, bytes, turn }: Component,
 ) -> Result<(StatusCode, Json<Version>), Problem> {
-    let (version, written) = api.registry.upload(&at.path, bytes, turn).await?;
+    let (version, written) = api.registry.upload(&at.path, bytes, turn, &at.by).await?;
     Ok((status_of(written), Json(version)))
 }
 
@@ -83,5 +83,5 @@ pub(super) async fn activate(
         } => Which::Digest(digest),
         _ => return Err(Code::InvalidField.because("Name the version by either version or digest.")),
     };
-    Ok(Json(api.registry.activate(&at.path, which).await?))
+    Ok(Json(api.registry.activate(&at.path, which, &at.by).await?))
 }

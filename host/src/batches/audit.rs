@@ -12,7 +12,9 @@ use crate::domain::batch::{BatchKind, BatchSettings, Repair, RunId, RunStatus, S
 use crate::domain::name::ModulePath;
 use crate::domain::order::Order;
 use crate::domain::subscriber::Subscriber;
+use crate::domain::trail::{Deed, Verb, module_route};
 use crate::orders::{PAGE_ORDERS_MAX, Page, Query};
+use crate::registry::Caller;
 use crate::storage::StorageError;
 
 /// A row with its number in the report.
@@ -121,7 +123,7 @@ impl Batches {
         path: &ModulePath,
         id: RunId,
         rows: Option<&[u32]>,
-        by: &str,
+        by: &Caller,
     ) -> Result<Vec<Repair>, BatchError> {
         let report = self.report(path, id).await?;
         let repairable = |row: &&NumberedRow| !row.row.repair.is_empty();
@@ -136,6 +138,9 @@ impl Batches {
             let repaired = row.repaired.as_ref();
             !repaired.is_some_and(|repair| matches!(repair.result, Sent::Accepted { .. }))
         };
+        let deed = Deed::new(Verb::Begin, format!("{}/runs/{id}/repairs", module_route(path)));
+        let deed = deed.after(&serde_json::json!({"rows": rows}));
+        self.registry.note(&path.tenant, by, deed).await?;
         let mut repairs = Vec::new();
         for row in report.iter().filter(repairable).filter(wanted).filter(open) {
             let Some(result) = self.repair_row(path, row).await? else {
@@ -144,7 +149,7 @@ impl Batches {
             let repair = Repair {
                 row: row.number,
                 at: Timestamp::now(),
-                by: by.to_owned(),
+                by: by.name(),
                 result,
             };
             let changes = self

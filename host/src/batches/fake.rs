@@ -14,6 +14,7 @@ use crate::domain::event::Vars;
 use crate::domain::name::ModulePath;
 use crate::domain::subscriber::{Subscriber, SubscriberPage};
 use crate::domain::usage::{Reading, Subscription, UsageKind, UsagePage};
+use crate::registry::fake::holder;
 use crate::runner::NotTold;
 use crate::storage::Documents;
 use crate::telecloud::client::Call;
@@ -80,7 +81,7 @@ pub(crate) async fn agreeable(
 
 /// Begins a run, and carries it to its end.
 pub(crate) async fn finished(batches: &Batches, path: &ModulePath, kind: BatchKind) -> RunId {
-    let run = batches.start(path, kind, false, "operator").await;
+    let run = batches.start(path, kind, false, &holder("operator", &[])).await;
     let id = run.expect("nothing else is under way").id;
     let carried = batches.carry_on(path, kind, id, &CancellationToken::new()).await;
     carried.expect("the store is there");

@@ -24,7 +24,7 @@ use crate::domain::update::Update;
 use crate::domain::usage::{Reading, Subscription, UsageKind, UsagePage};
 use crate::orders::{Observation, Seen};
 use crate::registry::admin_token::AdminToken;
-use crate::registry::fake::FakeEngine;
+use crate::registry::fake::{FakeEngine, holder, platform};
 use crate::registry::modules::ModuleSettings;
 use crate::runner::NotTold;
 use crate::storage::Stores;
@@ -153,9 +153,12 @@ impl Rig {
             module: ModuleName::parse("sim").expect("a name"),
         };
         let (registry, batches) = open(&stores, &far).await;
-        registry.put_tenant(&path.tenant, String::new()).await.expect("made");
         registry
-            .put_module(&path, ModuleSettings::default())
+            .put_tenant(&path.tenant, String::new(), &platform())
+            .await
+            .expect("made");
+        registry
+            .put_module(&path, ModuleSettings::default(), &platform())
             .await
             .expect("made");
         let settings = json!({ "usage": { "components": {
@@ -164,7 +167,7 @@ impl Rig {
             "9": { "report": false, "var": 9 },
         }}});
         let settings = serde_json::from_value(settings).expect("settings");
-        registry.put_batches(&path, settings).await.expect("set");
+        registry.put_batches(&path, settings, &platform()).await.expect("set");
         Self {
             stores,
             registry,
@@ -202,7 +205,10 @@ impl Rig {
     }
 
     async fn start(&self, kind: BatchKind, dry_run: bool) -> RunId {
-        let run = self.batches.start(&self.path, kind, dry_run, "operator").await;
+        let run = self
+            .batches
+            .start(&self.path, kind, dry_run, &holder("operator", &[]))
+            .await;
         run.expect("nothing else is under way").id
     }
 

@@ -15,7 +15,7 @@ use tracing::Instrument;
 use super::due::{Decision, Last, decide};
 use super::far::Trouble;
 use super::store::{Record, Store};
-use super::{BatchError, Batches, Stop};
+use super::{BatchError, Batches, Stop, Why};
 use crate::domain::batch::{BatchKind, RunId, RunStatus, Trigger};
 use crate::domain::name::ModulePath;
 use crate::domain::schedule::Schedule;
@@ -122,6 +122,8 @@ impl Batches {
         if self.under_way().contains_key(&(path.clone(), kind)) {
             return Ok(());
         }
+        // It may have been removed since somebody looked.
+        let _present = self.registry.enter(&path.tenant)?;
         let last = self.store.last(path, kind).await?;
         match decide(schedule, last.as_ref(), &format!("{path}/{kind}"), now) {
             Decision::Wait(_) => Ok(()),
@@ -135,7 +137,7 @@ impl Batches {
                 }
                 let trigger = Trigger::Schedule { time, missed };
                 let last = Last::of(schedule, time);
-                match self.begin(path, kind, false, trigger, Some(&last)).await {
+                match self.begin(path, kind, false, trigger, Why::Due(&last)).await {
                     // Begun by hand a moment ago.
                     Ok(_) | Err(BatchError::UnderWay(_)) => Ok(()),
                     Err(error) => Err(error),
@@ -152,6 +154,11 @@ impl Batches {
         id: RunId,
         stop: &CancellationToken,
     ) -> Result<(), StorageError> {
+        let Ok(_present) = self.registry.enter(&path.tenant) else {
+            // All of the run is removed with its tenant.
+            self.under_way().remove(&(path.clone(), kind));
+            return Ok(());
+        };
         let Some(mut record) = self.store.record(path, id).await? else {
             return self.end(path, kind, None).await;
         };

@@ -23,7 +23,7 @@ Scopes:
   deploy   upload and activate versions; set settings, secrets and limits; make and remove modules
   grants   set grants: where modules may reach
   operate  step in: jobs, change of password, batches
-  access   make and revoke the tenant's tokens and TeleCloud keys";
+  access   make and revoke the tenant's tokens and TeleCloud keys; read its trail";
 
 const SCOPES: &[&str] = &["read", "calls", "deploy", "grants", "operate", "access"];
 

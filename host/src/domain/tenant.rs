@@ -49,7 +49,7 @@ pub enum Scope {
     Grants,
     /// Step in: jobs, change of password, batches.
     Operate,
-    /// Make and revoke the tenant's tokens and TeleCloud keys; set how TeleCloud's API is reached.
+    /// Make and revoke the tenant's tokens and TeleCloud keys; set how TeleCloud's API is reached; read its trail.
     Access,
 }
 

@@ -1,6 +1,7 @@
 //! What a person can do about a job, and when that is safe.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::case::Case;
 use super::course::{Next, Turn, turn};
@@ -10,7 +11,11 @@ use crate::domain::answer::Reply;
 use crate::domain::call::Outcome;
 use crate::domain::event::Vars;
 use crate::domain::job::{By, Stage, Told};
+use crate::domain::secret::MASK;
+use crate::domain::trail::{Deed, Verb};
 use crate::domain::update::{NewStatus, Update};
+use crate::registry::Caller;
+use crate::trail::Trail;
 
 /// What a person decides. Variants without fields have braces: otherwise serde would let any field pass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -91,6 +96,15 @@ fn may_run_again(standing: Stage) -> bool {
 }
 
 impl Action {
+    /// As the trail has it: customers' data and passwords may be among the values of VARs, so only their names are told.
+    fn shown(&self) -> Value {
+        let mut shown = json!(self);
+        if let Some(Value::Object(vars)) = shown.get_mut("vars") {
+            vars.values_mut().for_each(|value| *value = MASK.into());
+        }
+        shown
+    }
+
     /// What it does to a job, or why not.
     fn apply(&self, case: &mut Case, now: jiff::Timestamp) -> Result<Turn, Refused> {
         let going_on = |what: &str| Ok(turn(Next::GoesOn, what));
@@ -195,10 +209,16 @@ impl Jobs {
     ///
     /// # Errors
     /// When that is not safe now, with the reason, or when it could not be kept.
-    pub async fn act(&self, key: &JobKey, action: &Action, who: &str) -> Result<bool, Refused> {
+    pub async fn act(&self, key: &JobKey, action: &Action, who: &Caller, trail: &Trail) -> Result<bool, Refused> {
         let mut refused = None;
-        let by = By::Operator(who.to_owned());
-        let done = self.advance(key, by, None, |case, now| match action.apply(case, now) {
+        let by = By::Operator(who.name());
+        let deed = Deed::new(
+            Verb::Decide,
+            format!("tenants/{}/jobs/{}/actions", key.tenant, key.call),
+        );
+        let (signature, deed) = (who.signature(), deed.after(&action.shown()));
+        let decided = Some((trail, &signature, deed));
+        let done = self.advance_on_trail(key, by, None, decided, |case, now| match action.apply(case, now) {
             Ok(turn) => Some(turn),
             Err(why) => {
                 refused = Some(why);

@@ -14,9 +14,8 @@ use crate::domain::secret::Secret;
 use crate::domain::telecloud::UrlTemplate;
 use crate::egress;
 use crate::journal::{Filter, Page};
-use crate::registry::access::Principal;
 use crate::registry::admin_token::AdminToken;
-use crate::registry::fake::FakeEngine;
+use crate::registry::fake::{FakeEngine, platform};
 use crate::registry::modules::ModuleSettings;
 use crate::registry::telecloud::NewTelecloud;
 use crate::storage::memory::Memory;
@@ -49,22 +48,27 @@ impl Setup {
             tenant: TenantName::parse("acme").expect("a name"),
             module: ModuleName::parse("sim").expect("a name"),
         };
-        registry.put_tenant(&path.tenant, String::new()).await.expect("made");
+        registry
+            .put_tenant(&path.tenant, String::new(), &platform())
+            .await
+            .expect("made");
         let settings = ModuleSettings {
             title: "SIM activation".to_owned(),
             ..ModuleSettings::default()
         };
-        registry.put_module(&path, settings).await.expect("made");
+        registry.put_module(&path, settings, &platform()).await.expect("made");
         let name = NetworkName::parse("loopback").expect("a name");
         let block = Block::parse("127.0.0.0/8").expect("a block");
-        registry.put_network(&name, vec![block]).await.expect("named");
+        let put = registry.put_network(&name, vec![block], &platform()).await;
+        put.expect("named");
         let access = NewTelecloud {
             url: UrlTemplate::parse(&telecloud.url).expect("a template"),
             api_id_key: API_ID_KEY.to_owned(),
             api_key: Secret::new(API_KEY.to_owned()),
             network: Some(name),
         };
-        let put = registry.put_telecloud(&path.tenant, access, &Principal::PlatformAdmin);
+        let by = platform();
+        let put = registry.put_telecloud(&path.tenant, access, &by);
         put.await.expect("set");
         let door = Arc::new(Door::new(egress::Config {
             networks: registry.named_networks(),
@@ -81,7 +85,10 @@ impl Setup {
     }
 
     async fn register(&self, wish: &Wish) -> Registration {
-        self.registrar.register(&self.path, wish).await.expect("taken")
+        self.registrar
+            .register(&self.path, wish, &platform())
+            .await
+            .expect("taken")
     }
 
     fn kept(&self) -> Option<String> {
@@ -282,9 +289,9 @@ async fn an_id_that_is_given_is_used_and_a_new_module_takes_its_place_on_demand(
 async fn two_at_once_do_not_make_two_modules() {
     let mut setup = Setup::new().await;
     let (registrar, path) = (Arc::clone(&setup.registrar), setup.path.clone());
-    let first = tokio::spawn(async move { registrar.register(&path, &wish(&[])).await });
+    let first = tokio::spawn(async move { registrar.register(&path, &wish(&[]), &platform()).await });
     setup.telecloud.wait().await;
-    let second = setup.registrar.register(&setup.path, &wish(&[])).await;
+    let second = setup.registrar.register(&setup.path, &wish(&[]), &platform()).await;
     assert!(matches!(second, Err(RegistrationError::UnderWay(_))), "{second:?}");
     setup.telecloud.will_answer(&[MADE, MADE]);
     assert!(first.await.expect("no panic").expect("taken").done);
@@ -331,7 +338,7 @@ async fn what_cannot_be_right_is_refused_before_anything_is_sent() {
     for (bad, expected) in rows {
         let refused = setup
             .registrar
-            .register(&setup.path, &wish(bad))
+            .register(&setup.path, &wish(bad), &platform())
             .await
             .expect_err(expected);
         assert!(refused.to_string().starts_with(expected), "{refused}");
@@ -349,12 +356,12 @@ async fn what_cannot_be_right_is_refused_before_anything_is_sent() {
     );
     setup
         .registry
-        .delete_telecloud(&setup.path.tenant)
+        .delete_telecloud(&setup.path.tenant, &platform())
         .await
         .expect("removed");
     let refused = setup
         .registrar
-        .register(&setup.path, &linked())
+        .register(&setup.path, &linked(), &platform())
         .await
         .expect_err("not set");
     assert!(matches!(

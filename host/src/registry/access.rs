@@ -1,15 +1,18 @@
 //! Who may speak to the gateway: TeleCloud by its keys, people and programs by their tokens.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::PoisonError;
 
 use jiff::Timestamp;
 use ulid::Ulid;
 
+use super::writing::{put, remove};
 use super::{Registry, RegistryError, check_title, no_more, paths};
 use crate::domain::name::TenantName;
 use crate::domain::secret::Secret;
 use crate::domain::tenant::{Scope, TelecloudKey, Token};
+use crate::domain::trail::{Actor, Deed, Signature, Verb};
 use crate::storage::Expect;
 use crate::vault::Vault;
 
@@ -31,29 +34,61 @@ pub enum Principal {
     Tenant {
         /// Which one.
         tenant: TenantName,
-        /// For people: the token's label, or its id where it has none.
-        name: String,
+        /// The token's id.
+        id: String,
+        /// The token's label.
+        label: String,
         /// What it may do there.
         scopes: BTreeSet<Scope>,
     },
 }
 
-impl Principal {
-    /// As what is done is signed.
+/// Who asks for something, and from where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Whose token was presented.
+    pub principal: Principal,
+    /// The address that the request came from.
+    pub from: Option<IpAddr>,
+}
+
+impl Caller {
+    /// Whether the platform admin asks.
     #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::PlatformAdmin => "platform admin",
-            Self::Tenant { name, .. } => name,
+    pub fn is_admin(&self) -> bool {
+        self.principal == Principal::PlatformAdmin
+    }
+
+    /// For people: the token's label, or its id where it has none.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match &self.principal {
+            Principal::PlatformAdmin => "platform admin".to_owned(),
+            Principal::Tenant { id, label, .. } => match label.trim() {
+                "" => format!("token {id}"),
+                label => label.to_owned(),
+            },
         }
+    }
+
+    /// As an entry of the trail is signed.
+    #[must_use]
+    pub fn signature(&self) -> Signature {
+        let actor = match &self.principal {
+            Principal::PlatformAdmin => Actor::PlatformAdmin {},
+            Principal::Tenant { tenant, id, label, .. } => Actor::Token {
+                tenant: tenant.clone(),
+                id: id.clone(),
+                label: label.clone(),
+            },
+        };
+        Signature { actor, from: self.from }
     }
 }
 
-fn name(token: &Token) -> String {
-    match token.label.trim() {
-        "" => format!("token {}", token.id),
-        label => label.to_owned(),
-    }
+/// What the trail says of a token.
+fn shown(token: &Token) -> serde_json::Value {
+    serde_json::json!({"label": token.label, "scopes": token.scopes, "expires": token.expires})
 }
 
 /// What a new token is to be.
@@ -79,7 +114,8 @@ impl Registry {
                 if Vault::same(&token.hash, &presented) && token.expires.is_none_or(|expires| now < expires) {
                     found = Some(Principal::Tenant {
                         tenant: state.tenant.name.clone(),
-                        name: name(token),
+                        id: token.id.clone(),
+                        label: token.label.clone(),
                         scopes: token.scopes.clone(),
                     });
                 }
@@ -105,6 +141,7 @@ impl Registry {
         tenant: &TenantName,
         label: String,
         key: &Secret,
+        by: &Caller,
     ) -> Result<TelecloudKey, RegistryError> {
         check_title("label", &label)?;
         check_key("key", key.expose())?;
@@ -126,9 +163,11 @@ impl Registry {
             created: Timestamp::now(),
         };
         let (place, value) = (paths::key(tenant, &key.id), paths::encode(&key)?);
-        self.stores.documents.put(&place, value, Expect::Absent).await?;
         change.state.keys.push(key.clone());
-        self.commit(change.state);
+        let deed = Deed::new(Verb::Make, format!("tenants/{tenant}/telecloud-keys/{}", key.id));
+        let deed = deed.after(&serde_json::json!({"label": key.label}));
+        self.commit(&change, by, deed, vec![put(place, value, Expect::Absent)])
+            .await?;
         Ok(key)
     }
 
@@ -136,14 +175,15 @@ impl Registry {
     ///
     /// # Errors
     /// When there is no such tenant or key, or nothing could be written.
-    pub async fn delete_key(&self, tenant: &TenantName, id: &str) -> Result<(), RegistryError> {
+    pub async fn delete_key(&self, tenant: &TenantName, id: &str, by: &Caller) -> Result<(), RegistryError> {
         let mut change = self.change(tenant).await?;
         let position = change.state.keys.iter().position(|key| key.id == id);
         let position = position.ok_or_else(|| RegistryError::NoSuchKey(tenant.clone()))?;
-        self.stores.documents.delete(&paths::key(tenant, id)).await?;
-        change.state.keys.remove(position);
-        self.commit(change.state);
-        Ok(())
+        let key = change.state.keys.remove(position);
+        let deed = Deed::new(Verb::Remove, format!("tenants/{tenant}/telecloud-keys/{id}"));
+        let deed = deed.before(&serde_json::json!({"label": key.label}));
+        self.commit(&change, by, deed, vec![remove(paths::key(tenant, id))])
+            .await
     }
 
     /// A tenant's tokens, oldest first.
@@ -163,7 +203,7 @@ impl Registry {
         &self,
         tenant: &TenantName,
         new: NewToken,
-        by: &Principal,
+        by: &Caller,
     ) -> Result<(Token, Secret), RegistryError> {
         check_title("label", &new.label)?;
         if new.scopes.is_empty() {
@@ -172,7 +212,7 @@ impl Registry {
                 why: "must name at least one of read, calls, deploy, grants, operate, access".to_owned(),
             });
         }
-        if let Principal::Tenant { scopes, .. } = by
+        if let Principal::Tenant { scopes, .. } = &by.principal
             && let Some(missing) = new.scopes.difference(scopes).next()
         {
             return Err(RegistryError::ScopeNotHeld(*missing));
@@ -202,9 +242,10 @@ impl Registry {
             expires: new.expires,
         };
         let (place, value) = (paths::token(tenant, &token.id), paths::encode(&token)?);
-        self.stores.documents.put(&place, value, Expect::Absent).await?;
         change.state.tokens.push(token.clone());
-        self.commit(change.state);
+        let deed = Deed::new(Verb::Make, format!("tenants/{tenant}/tokens/{}", token.id)).after(&shown(&token));
+        self.commit(&change, by, deed, vec![put(place, value, Expect::Absent)])
+            .await?;
         Ok((token, secret))
     }
 
@@ -212,14 +253,14 @@ impl Registry {
     ///
     /// # Errors
     /// When there is no such tenant or token, or nothing could be written.
-    pub async fn delete_token(&self, tenant: &TenantName, id: &str) -> Result<(), RegistryError> {
+    pub async fn delete_token(&self, tenant: &TenantName, id: &str, by: &Caller) -> Result<(), RegistryError> {
         let mut change = self.change(tenant).await?;
         let position = change.state.tokens.iter().position(|token| token.id == id);
         let position = position.ok_or_else(|| RegistryError::NoSuchToken(tenant.clone()))?;
-        self.stores.documents.delete(&paths::token(tenant, id)).await?;
-        change.state.tokens.remove(position);
-        self.commit(change.state);
-        Ok(())
+        let token = change.state.tokens.remove(position);
+        let deed = Deed::new(Verb::Remove, format!("tenants/{tenant}/tokens/{id}")).before(&shown(&token));
+        self.commit(&change, by, deed, vec![remove(paths::token(tenant, id))])
+            .await
     }
 }
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::settings::bounded;
-use super::{Registry, RegistryError, paths};
+use super::writing::put;
+use super::{Caller, Registry, RegistryError, paths};
 use crate::domain::batch::BatchSettings;
 use crate::domain::name::ModulePath;
+use crate::domain::trail::{Deed, Verb, module_route};
 use crate::storage::Expect;
 
 impl Registry {
@@ -26,18 +28,18 @@ impl Registry {
         &self,
         path: &ModulePath,
         batches: BatchSettings,
+        by: &Caller,
     ) -> Result<Arc<BatchSettings>, RegistryError> {
         batches.check()?;
         let document = bounded("schedules", paths::encode(&batches)?)?;
         let mut change = self.change(&path.tenant).await?;
         let module = change.state.module_mut(&path.module)?;
-        self.stores
-            .documents
-            .put(&paths::batches(path), document, Expect::Anything)
-            .await?;
+        let deed = Deed::new(Verb::Change, format!("{}/schedules", module_route(path)));
+        let deed = deed.before(&*module.batches).after(&batches);
         module.batches = Arc::new(batches);
         let batches = Arc::clone(&module.batches);
-        self.commit(change.state);
+        let writes = vec![put(paths::batches(path), document, Expect::Anything)];
+        self.commit(&change, by, deed, writes).await?;
         Ok(batches)
     }
 

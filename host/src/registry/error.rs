@@ -16,6 +16,9 @@ pub enum RegistryError {
     /// There is no such tenant.
     #[error("there is no tenant {0}")]
     NoSuchTenant(TenantName),
+    /// A tenant was removed, and some of its calls have not ended.
+    #[error("tenant {0} was removed, and calls of it are still running")]
+    Leaving(TenantName),
     /// The tenant has no such module.
     #[error("there is no module {0}")]
     NoSuchModule(ModulePath),

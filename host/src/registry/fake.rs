@@ -6,9 +6,33 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::access::{Caller, Principal};
 use super::engine::{Engine, EngineError, Inspection};
 use super::line::Permit;
 use crate::domain::module::Digest;
+use crate::domain::name::TenantName;
+use crate::domain::tenant::Scope;
+
+/// The platform admin.
+pub(crate) fn platform() -> Caller {
+    Caller {
+        principal: Principal::PlatformAdmin,
+        from: None,
+    }
+}
+
+/// Whoever has a token of `acme` with this label and these scopes.
+pub(crate) fn holder(label: &str, scopes: &[Scope]) -> Caller {
+    Caller {
+        principal: Principal::Tenant {
+            tenant: TenantName::parse("acme").expect("a tenant name"),
+            id: "01KAJ3X0V5R7W2Q8N4M6B1C9DF".to_owned(),
+            label: label.to_owned(),
+            scopes: scopes.iter().copied().collect(),
+        },
+        from: None,
+    }
+}
 
 /// Takes what begins with `good` or `unpreparable`; the latter fails when it is prepared. Keeps nothing that it compiled.
 #[derive(Default)]

@@ -12,6 +12,7 @@ use super::error::RegistryError;
 use super::line::Line;
 use super::state::{ModuleState, TenantState, known};
 use super::table::{EngineAndTable, Table};
+use super::writing::Writer;
 use super::{Registry, callback, paths};
 use crate::domain::batch::BatchSettings;
 use crate::domain::grant::Grant;
@@ -20,6 +21,7 @@ use crate::domain::name::{ConfigKey, ModuleName, ModulePath, SecretName, TenantN
 use crate::domain::secret::Secret;
 use crate::egress::policy::Policy;
 use crate::storage::{StorageError, Stores};
+use crate::trail::Trail;
 use crate::vault::Vault;
 
 /// A tenant's documents, by what is left of their keys.
@@ -55,13 +57,14 @@ impl Registry {
         engine: E,
         admin: &AdminToken,
     ) -> Result<(Self, Arc<Table<E::Prepared>>), RegistryError> {
+        let trail = Arc::new(Trail::new(Arc::clone(&stores.documents), Arc::clone(&vault)));
         let table = Arc::new(Table::default());
         let live = EngineAndTable {
             engine,
             table: Arc::clone(&table),
         };
         let registry = Self {
-            stores,
+            writer: Writer::new(stores, trail),
             vault,
             live: Box::new(live),
             admin: admin.hash,
@@ -71,13 +74,14 @@ impl Registry {
             turns: Mutex::default(),
             line: Line::new(),
         };
+        registry.clear_up().await?;
         registry.read_networks().await?;
         let mut active = Vec::new();
-        for (name, documents) in sort(registry.stores.documents.list(paths::TENANTS).await?) {
+        for (name, documents) in sort(registry.writer.list(paths::TENANTS).await?) {
             let state = registry.read_tenant(&name, documents)?;
             let modules = state.modules.iter();
             active.extend(modules.filter_map(|(name, module)| Some((state.path(name), module.module.active?))));
-            registry.commit(state);
+            registry.take_effect(state);
         }
         for (index, (path, version)) in active.iter().enumerate() {
             // One that has to be compiled anew takes up to some fifteen seconds, and nothing listens before the last one.

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::state::{ModuleState, known};
-use super::{Registry, RegistryError, Written, callback, check_title, no_more, paths};
+use super::{Caller, Registry, RegistryError, Written, callback, check_title, no_more, paths};
 use crate::domain::handling::Handling;
 use crate::domain::limits::Limits;
 use crate::domain::module::{Module, ModuleStatus};
 use crate::domain::name::{ModulePath, TelecloudId, TenantName};
+use crate::domain::trail::{Deed, Verb, module_route};
 use crate::egress::policy::Policy;
-use crate::storage::Expect;
 
 /// Most modules of one tenant. Each is rebuilt in memory at every change to its tenant; operators have a handful of carriers.
 pub const MODULES_MAX: usize = 100;
@@ -56,6 +56,7 @@ impl Registry {
         &self,
         path: &ModulePath,
         settings: ModuleSettings,
+        by: &Caller,
     ) -> Result<(Module, Written), RegistryError> {
         check_title("title", &settings.title)?;
         settings.limits.check()?;
@@ -72,15 +73,19 @@ impl Registry {
         if old.is_none() && change.state.modules.len() >= MODULES_MAX {
             return Err(no_more("modules", MODULES_MAX, "remove one first"));
         }
+        let deed = match &old {
+            Some(old) => Deed::new(Verb::Change, module_route(path)).before(&old.module),
+            None => Deed::new(Verb::Make, module_route(path)),
+        };
         let mut state = old.unwrap_or_else(|| self.new_module(path));
         state.module.title = settings.title;
         state.module.status = settings.status;
         state.module.limits = settings.limits;
         state.module.handling = settings.handling;
         let module = state.module.clone();
-        self.write_module(path, &module).await?;
+        let writes = vec![paths::put_module(path, &module)?];
         change.state.modules.insert(path.module.clone(), state);
-        self.commit(change.state);
+        self.commit(&change, by, deed.after(&module), writes).await?;
         Ok((module, written))
     }
 
@@ -88,14 +93,19 @@ impl Registry {
     ///
     /// # Errors
     /// When there is no such tenant or module, or nothing could be written.
-    pub async fn set_telecloud_module_id(&self, path: &ModulePath, id: &TelecloudId) -> Result<(), RegistryError> {
+    pub async fn set_telecloud_module_id(
+        &self,
+        path: &ModulePath,
+        id: &TelecloudId,
+        by: &Caller,
+    ) -> Result<(), RegistryError> {
         let mut change = self.change(&path.tenant).await?;
         let state = change.state.module_mut(&path.module)?;
+        let deed = Deed::new(Verb::Change, format!("{}/telecloud-module-id", module_route(path)));
+        let deed = deed.before(&state.module.telecloud_module_id).after(id);
         state.module.telecloud_module_id = Some(id.clone());
-        let module = state.module.clone();
-        self.write_module(path, &module).await?;
-        self.commit(change.state);
-        Ok(())
+        let writes = vec![paths::put_module(path, &state.module)?];
+        self.commit(&change, by, deed, writes).await
     }
 
     /// Removes a module with its settings, secrets, versions and runs of scheduled work. Calls that are running end as they
@@ -103,25 +113,15 @@ impl Registry {
     ///
     /// # Errors
     /// When there is no such tenant or module, or nothing could be written.
-    pub async fn delete_module(&self, path: &ModulePath) -> Result<(), RegistryError> {
+    pub async fn delete_module(&self, path: &ModulePath, by: &Caller) -> Result<(), RegistryError> {
         let mut change = self.change(&path.tenant).await?;
-        change.state.module(&path.module)?;
-        self.stores.documents.delete(&paths::module_folder(path)).await?;
-        // Totals that were told for one carrier mean nothing to the next module of this name.
-        self.stores.documents.delete(&paths::module_work(path)).await?;
+        let deed = Deed::new(Verb::Remove, module_route(path));
+        let deed = deed.before(&change.state.module(&path.module)?.module);
+        let writes = self.writer.removal(&paths::module_folder(path)).await?;
         change.state.modules.remove(&path.module);
-        self.commit(change.state);
+        self.commit(&change, by, deed, writes).await?;
         self.forget_unused().await;
-        Ok(())
-    }
-
-    pub(super) async fn write_module(&self, path: &ModulePath, module: &Module) -> Result<(), RegistryError> {
-        let value = paths::encode(module)?;
-        self.stores
-            .documents
-            .put(&paths::module(path), value, Expect::Anything)
-            .await?;
-        Ok(())
+        self.writer.forget_module(path).await
     }
 
     fn new_module(&self, path: &ModulePath) -> ModuleState {

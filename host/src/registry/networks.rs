@@ -6,12 +6,15 @@ use std::sync::Arc;
 use tokio::sync::RwLockReadGuard;
 
 use super::settings::bounded;
-use super::{Registry, RegistryError, Written, paths};
+use super::writing::{put, remove};
+use super::{Caller, Registry, RegistryError, Written, paths};
 use crate::domain::name::NetworkName;
 use crate::domain::network::{Block, Network};
+use crate::domain::trail::{Deed, Verb};
 use crate::egress::Networks;
 use crate::egress::networks::{Named, check};
 use crate::storage::Expect;
+use crate::trail::Book;
 
 /// Most networks. Operators have a handful of carriers that are not on the internet.
 pub const NETWORKS_MAX: usize = 256;
@@ -49,6 +52,7 @@ impl Registry {
         &self,
         name: &NetworkName,
         blocks: Vec<Block>,
+        by: &Caller,
     ) -> Result<(Network, Written), RegistryError> {
         let invalid = |why: String| RegistryError::Invalid {
             field: "blocks".to_owned(),
@@ -68,15 +72,17 @@ impl Registry {
         let document = bounded("blocks", paths::encode(&network)?)?;
         let _turn = self.network_turn.write().await;
         let mut networks = Named::clone(&self.networks.now());
-        let written = match networks.insert(name.clone(), network.clone()) {
-            Some(_) => Written::Replaced,
-            None => Written::Created,
+        let object = format!("networks/{name}");
+        let (written, deed) = match networks.insert(name.clone(), network.clone()) {
+            Some(old) => (Written::Replaced, Deed::new(Verb::Change, object).before(&old)),
+            None => (Written::Created, Deed::new(Verb::Make, object)),
         };
         if networks.len() > NETWORKS_MAX {
             return Err(super::no_more("networks", NETWORKS_MAX, "remove one first"));
         }
-        let place = paths::network(name);
-        self.stores.documents.put(&place, document, Expect::Anything).await?;
+        let writes = vec![put(paths::network(name), document, Expect::Anything)];
+        let deed = deed.after(&network);
+        self.writer.write(&Book::Platform, by, deed, writes).await?;
         self.networks.replace(networks);
         Ok((network, written))
     }
@@ -85,19 +91,21 @@ impl Registry {
     ///
     /// # Errors
     /// When there is none, something names it, or nothing could be written.
-    pub async fn delete_network(&self, name: &NetworkName) -> Result<(), RegistryError> {
+    pub async fn delete_network(&self, name: &NetworkName, by: &Caller) -> Result<(), RegistryError> {
         let _turn = self.network_turn.write().await;
         let mut networks = Named::clone(&self.networks.now());
-        if networks.remove(name).is_none() {
+        let Some(old) = networks.remove(name) else {
             return Err(RegistryError::NoSuchNetwork(name.clone()));
-        }
+        };
         if let Some(by) = self.who_names(name) {
             return Err(RegistryError::NetworkInUse {
                 network: name.clone(),
                 by,
             });
         }
-        self.stores.documents.delete(&paths::network_folder(name)).await?;
+        let deed = Deed::new(Verb::Remove, format!("networks/{name}")).before(&old);
+        let writes = vec![remove(paths::network(name))];
+        self.writer.write(&Book::Platform, by, deed, writes).await?;
         self.networks.replace(networks);
         Ok(())
     }
@@ -145,7 +153,7 @@ impl Registry {
     /// Reads them all, at start.
     pub(super) async fn read_networks(&self) -> Result<(), RegistryError> {
         let mut networks = BTreeMap::new();
-        for (key, stored) in self.stores.documents.list(paths::NETWORKS).await? {
+        for (key, stored) in self.writer.list(paths::NETWORKS).await? {
             let network: Network = paths::decode(&key, &stored.value)?;
             if let Some((block, why)) = network
                 .blocks

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::domain::module::Module;
 use crate::domain::name::{ModulePath, NetworkName, SecretName, TenantName};
-use crate::storage::StorageError;
+use crate::storage::{Change, Expect, StorageError};
 
 /// Everything of every tenant.
 pub(super) const TENANTS: &str = "tenants/";
@@ -19,12 +20,16 @@ pub(super) const ADMIN_TOKEN: &str = "platform/admin-token";
 pub(super) const NETWORKS: &str = "networks/";
 
 /// A network has a folder to itself, because one network's name may be the start of another's.
-pub(super) fn network_folder(name: &NetworkName) -> String {
-    format!("{NETWORKS}{name}/")
+pub(super) fn network(name: &NetworkName) -> String {
+    format!("{NETWORKS}{name}/network")
 }
 
-pub(super) fn network(name: &NetworkName) -> String {
-    network_folder(name) + "network"
+/// Tenants that were removed and whose last calls are still awaited.
+pub(super) const LEAVING: &str = "leaving/";
+
+/// Says that there is something to clear up behind a tenant. A folder to itself: one name may be the start of another.
+pub(super) fn leaving(tenant: &TenantName) -> String {
+    format!("{LEAVING}{tenant}/")
 }
 
 /// Everything of a tenant.
@@ -55,14 +60,9 @@ pub(super) fn token(tenant: &TenantName, id: &str) -> String {
     format!("{TENANTS}{tenant}/tokens/{id}")
 }
 
-/// How TeleCloud's API is reached has a folder to itself, because documents are removed by the beginning of their keys.
-pub(super) fn telecloud_folder(tenant: &TenantName) -> String {
-    format!("{TENANTS}{tenant}/telecloud/")
-}
-
-/// Also where it opens again, and nowhere else.
+/// How TeleCloud's API is reached. Also where it opens again, and nowhere else.
 pub(super) fn telecloud(tenant: &TenantName) -> String {
-    telecloud_folder(tenant) + "sealed"
+    format!("{TENANTS}{tenant}/telecloud/sealed")
 }
 
 /// Everything of a module.
@@ -92,18 +92,23 @@ pub(super) fn batches(path: &ModulePath) -> String {
 }
 
 /// A secret has a folder to itself, because one secret's name may be the start of another's.
-pub(super) fn secret_folder(path: &ModulePath, name: &SecretName) -> String {
-    format!("{}secrets/{name}/", module_folder(path))
-}
-
 /// Also where it opens again, and nowhere else.
 pub(super) fn secret(path: &ModulePath, name: &SecretName) -> String {
-    secret_folder(path, name) + "sealed"
+    format!("{}secrets/{name}/sealed", module_folder(path))
 }
 
 /// Padded, so that keys are in the order of numbers.
 pub(super) fn version(path: &ModulePath, number: u32) -> String {
     format!("{}versions/{number:010}", module_folder(path))
+}
+
+/// Writes a module's own document.
+pub(super) fn put_module(path: &ModulePath, written: &Module) -> Result<Change, StorageError> {
+    Ok(Change::Put {
+        key: module(path),
+        value: encode(written)?,
+        expect: Expect::Anything,
+    })
 }
 
 /// Writes a document's value.

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::access::Principal;
 use super::state::ModuleState;
-use super::{Registry, RegistryError, Written, paths};
+use super::writing::{put, remove};
+use super::{Caller, Registry, RegistryError, Written, paths};
 use crate::domain::grant::Grant;
 use crate::domain::name::{ConfigKey, ModulePath, SecretName};
 use crate::domain::secret::Secret;
+use crate::domain::trail::{Deed, Verb, module_route};
 use crate::egress::policy::{self, Policy};
 use crate::journal::Known;
 use crate::storage::Expect;
@@ -44,6 +45,7 @@ impl Registry {
         &self,
         path: &ModulePath,
         config: BTreeMap<ConfigKey, String>,
+        by: &Caller,
     ) -> Result<Arc<BTreeMap<String, String>>, RegistryError> {
         if config.len() > CONFIG_KEYS_MAX {
             return Err(too_much("config", &format!("{CONFIG_KEYS_MAX} settings"), config.len()));
@@ -58,14 +60,13 @@ impl Registry {
         let document = bounded("config", paths::encode(&config)?)?;
         let mut change = self.change(&path.tenant).await?;
         let module = change.state.module_mut(&path.module)?;
-        self.stores
-            .documents
-            .put(&paths::config(path), document, Expect::Anything)
-            .await?;
         let config: BTreeMap<String, String> = config.into_iter().map(|(key, value)| (key.into(), value)).collect();
+        let deed = Deed::new(Verb::Change, format!("{}/config", module_route(path)));
+        let deed = deed.before(&*module.config).after(&config);
         module.config = Arc::new(config);
         let config = Arc::clone(&module.config);
-        self.commit(change.state);
+        let writes = vec![put(paths::config(path), document, Expect::Anything)];
+        self.commit(&change, by, deed, writes).await?;
         Ok(config)
     }
 
@@ -87,7 +88,7 @@ impl Registry {
         &self,
         path: &ModulePath,
         grants: Vec<Grant>,
-        by: &Principal,
+        by: &Caller,
     ) -> Result<Arc<Vec<Grant>>, RegistryError> {
         let policy = Policy::compile(grants.clone())?;
         let document = bounded("grants", paths::encode(&grants)?)?;
@@ -98,7 +99,7 @@ impl Registry {
         for grant in grants.iter().filter(|grant| !module.grants.contains(grant)) {
             policy::check_dates(grant, Timestamp::now())?;
         }
-        if *by != Principal::PlatformAdmin
+        if !by.is_admin()
             && let Some(grant) = grants
                 .iter()
                 .find(|grant| grant.network.is_some() && !module.grants.contains(grant))
@@ -110,14 +111,13 @@ impl Registry {
         let _kept = self
             .keep_networks(grants.iter().filter_map(|grant| grant.network.as_ref()))
             .await?;
-        self.stores
-            .documents
-            .put(&paths::grants(path), document, Expect::Anything)
-            .await?;
+        let deed = Deed::new(Verb::Change, format!("{}/grants", module_route(path)));
+        let deed = deed.before(&*module.grants).after(&grants);
         module.grants = Arc::new(grants);
         module.policy = Arc::new(policy);
         let grants = Arc::clone(&module.grants);
-        self.commit(change.state);
+        let writes = vec![put(paths::grants(path), document, Expect::Anything)];
+        self.commit(&change, by, deed, writes).await?;
         Ok(grants)
     }
 
@@ -148,6 +148,7 @@ impl Registry {
         path: &ModulePath,
         name: &SecretName,
         secret: Secret,
+        by: &Caller,
     ) -> Result<Written, RegistryError> {
         let bytes = secret.expose().len();
         if bytes == 0 || bytes > SECRET_BYTES_MAX {
@@ -172,12 +173,14 @@ impl Registry {
         if secrets.len() > SECRETS_MAX {
             return Err(too_much("secrets", &format!("{SECRETS_MAX} secrets"), secrets.len()));
         }
-        self.stores
-            .documents
-            .put(&place, sealed.into(), Expect::Anything)
-            .await?;
         module.set_secrets(secrets);
-        self.commit(change.state);
+        let verb = match written {
+            Written::Created => Verb::Make,
+            Written::Replaced => Verb::Change,
+        };
+        let deed = Deed::new(verb, format!("{}/secrets/{name}", module_route(path)));
+        let writes = vec![put(place, sealed.into(), Expect::Anything)];
+        self.commit(&change, by, deed, writes).await?;
         Ok(written)
     }
 
@@ -185,7 +188,7 @@ impl Registry {
     ///
     /// # Errors
     /// When there is no such tenant, module or secret, a grant names it as its client key, or nothing could be written.
-    pub async fn delete_secret(&self, path: &ModulePath, name: &SecretName) -> Result<(), RegistryError> {
+    pub async fn delete_secret(&self, path: &ModulePath, name: &SecretName, by: &Caller) -> Result<(), RegistryError> {
         let mut change = self.change(&path.tenant).await?;
         let module = change.state.module_mut(&path.module)?;
         let mut secrets = BTreeMap::clone(&*module.secrets);
@@ -196,10 +199,10 @@ impl Registry {
             });
         }
         not_a_client_key(module, name)?;
-        self.stores.documents.delete(&paths::secret_folder(path, name)).await?;
         module.set_secrets(secrets);
-        self.commit(change.state);
-        Ok(())
+        let deed = Deed::new(Verb::Remove, format!("{}/secrets/{name}", module_route(path)));
+        self.commit(&change, by, deed, vec![remove(paths::secret(path, name))])
+            .await
     }
 }
 

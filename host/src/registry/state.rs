@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use super::error::RegistryError;
+use super::presence::Presence;
 use super::table::{Keys, Settings};
 use super::telecloud::Telecloud;
 use crate::domain::batch::BatchSettings;
@@ -32,6 +33,8 @@ pub(super) struct TenantState {
     connections: Arc<Semaphore>,
     /// Permits for connections to TeleCloud.
     telecloud_connections: Arc<Semaphore>,
+    /// Who is at work for it.
+    pub(super) presence: Presence,
 }
 
 /// Connections to TeleCloud that one tenant's calls may have open at once. They are no part of those to carriers: TeleCloud
@@ -68,6 +71,7 @@ impl TenantState {
             modules: BTreeMap::new(),
             telecloud: None,
             telecloud_connections: Arc::new(Semaphore::new(TELECLOUD_CONNECTIONS_PER_TENANT)),
+            presence: Presence::default(),
         }
     }
 
@@ -118,6 +122,7 @@ impl TenantState {
             quota: Arc::clone(&self.quota),
             connections: Arc::clone(&self.connections),
             telecloud: self.telecloud.clone(),
+            present: self.presence.enter(),
         };
         self.modules.values().map(settings).collect()
     }

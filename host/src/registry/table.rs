@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::engine::{Engine, EngineError, Inspection};
 use super::line::Permit;
+use super::presence::Present;
 use super::state::known;
 use super::telecloud::Telecloud;
 use crate::domain::handling::Handling;
@@ -74,6 +75,8 @@ pub struct Settings {
     pub connections: Arc<Semaphore>,
     /// How TeleCloud's API is reached, if its tenant has set that.
     pub telecloud: Option<Arc<Telecloud>>,
+    /// As long as a call has this, its tenant is not gone.
+    pub present: Present,
 }
 
 impl Settings {

@@ -9,12 +9,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use super::access::{Principal, check_key};
-use super::{Registry, RegistryError, Written, paths};
+use super::access::check_key;
+use super::writing::{put, remove};
+use super::{Caller, Registry, RegistryError, Written, paths};
 use crate::domain::grant::{Grant, Scheme};
 use crate::domain::name::{ConfigKey, NetworkName, SecretName, TenantName};
 use crate::domain::secret::Secret;
 use crate::domain::telecloud::{TelecloudAccess, UrlTemplate};
+use crate::domain::trail::{Deed, Verb};
 use crate::egress::policy::Policy;
 use crate::egress::secrets;
 use crate::egress::target::{Host, Target};
@@ -149,22 +151,23 @@ impl Registry {
         &self,
         tenant: &TenantName,
         new: NewTelecloud,
-        by: &Principal,
+        by: &Caller,
     ) -> Result<(TelecloudAccess, Written), RegistryError> {
         check_key("api_id_key", &new.api_id_key)?;
         check_key("api_key", new.api_key.expose())?;
         let mut change = self.change(tenant).await?;
         let old = change.state.telecloud.as_ref().map(|telecloud| &telecloud.access);
         let kept = old.is_some_and(|old| old.network == new.network && old.url == new.url);
-        if new.network.is_some() && *by != Principal::PlatformAdmin && !kept {
+        if new.network.is_some() && !by.is_admin() && !kept {
             return Err(RegistryError::NetworkNotGranted {
                 grant: GRANT.to_owned(),
             });
         }
         let _kept = self.keep_networks(new.network.iter()).await?;
-        let written = match old {
-            Some(_) => Written::Replaced,
-            None => Written::Created,
+        let object = format!("tenants/{tenant}/telecloud");
+        let (written, deed) = match old {
+            Some(old) => (Written::Replaced, Deed::new(Verb::Change, object).before(old)),
+            None => (Written::Created, Deed::new(Verb::Make, object)),
         };
         let access = TelecloudAccess {
             url: new.url,
@@ -174,13 +177,9 @@ impl Registry {
         };
         let sealed = self.seal_telecloud(tenant, &access, &new.api_key)?;
         let prepared = Telecloud::new(access.clone(), new.api_key, change.state.telecloud_connections())?;
-        let place = paths::telecloud(tenant);
-        self.stores
-            .documents
-            .put(&place, sealed.into(), Expect::Anything)
-            .await?;
         change.state.telecloud = Some(Arc::new(prepared));
-        self.commit(change.state);
+        let writes = vec![put(paths::telecloud(tenant), sealed.into(), Expect::Anything)];
+        self.commit(&change, by, deed.after(&access), writes).await?;
         Ok((access, written))
     }
 
@@ -188,14 +187,13 @@ impl Registry {
     ///
     /// # Errors
     /// When there is no such tenant, it is not set, or nothing could be written.
-    pub async fn delete_telecloud(&self, tenant: &TenantName) -> Result<(), RegistryError> {
+    pub async fn delete_telecloud(&self, tenant: &TenantName, by: &Caller) -> Result<(), RegistryError> {
         let mut change = self.change(tenant).await?;
-        if change.state.telecloud.take().is_none() {
-            return Err(RegistryError::NoTelecloud(tenant.clone()));
-        }
-        self.stores.documents.delete(&paths::telecloud_folder(tenant)).await?;
-        self.commit(change.state);
-        Ok(())
+        let old = change.state.telecloud.take();
+        let old = old.ok_or_else(|| RegistryError::NoTelecloud(tenant.clone()))?;
+        let deed = Deed::new(Verb::Remove, format!("tenants/{tenant}/telecloud")).before(&old.access);
+        self.commit(&change, by, deed, vec![remove(paths::telecloud(tenant))])
+            .await
     }
 
     /// What the documents hold, ready for calls. What is not valid any more counts as not set, and the log says why.

@@ -2,13 +2,17 @@
 
 use std::sync::PoisonError;
 
-use jiff::Timestamp;
+use bytes::Bytes;
 
+use super::presence::Present;
 use super::state::TenantState;
-use super::{Registry, RegistryError, Written, check_title, paths};
+use super::writing::put;
+use super::{Caller, Registry, RegistryError, Written, check_title, paths};
 use crate::domain::name::TenantName;
 use crate::domain::tenant::Tenant;
-use crate::storage::Expect;
+use crate::domain::trail::{Deed, Verb};
+use crate::storage::{Expect, StorageError};
+use crate::trail::Book;
 
 impl Registry {
     /// Every tenant, by name.
@@ -26,59 +30,103 @@ impl Registry {
         Ok(self.state(name)?.tenant.clone())
     }
 
-    /// Makes a tenant, or changes its title.
+    /// The right to work for a tenant. Whoever may write down something of its events holds it meanwhile, or the
+    /// [`Settings`](super::Settings) of one of its modules: a tenant that is removed is not gone before.
     ///
     /// # Errors
-    /// When the title cannot be taken, or nothing could be written.
-    pub async fn put_tenant(&self, name: &TenantName, title: String) -> Result<(Tenant, Written), RegistryError> {
+    /// [`RegistryError::NoSuchTenant`].
+    pub fn enter(&self, name: &TenantName) -> Result<Present, RegistryError> {
+        Ok(self.state(name)?.presence.enter())
+    }
+
+    /// Makes a tenant, or changes its title. One that is being removed is waited for.
+    ///
+    /// # Errors
+    /// When the title cannot be taken, a tenant of this name was removed and its calls have not ended, or nothing could be
+    /// written.
+    pub async fn put_tenant(
+        &self,
+        name: &TenantName,
+        title: String,
+        by: &Caller,
+    ) -> Result<(Tenant, Written), RegistryError> {
         check_title("title", &title)?;
         let _turn = self.turn(name).await;
-        let (mut state, written) = match self.state(name) {
-            Ok(state) => (TenantState::clone(&*state), Written::Replaced),
+        let object = format!("tenants/{name}");
+        let (mut state, written, deed) = match self.state(name) {
+            Ok(state) => {
+                let deed = Deed::new(Verb::Change, object).before(&state.tenant);
+                (TenantState::clone(&*state), Written::Replaced, deed)
+            }
             Err(_) => {
-                // A call that was running when an earlier tenant of this name was removed may have recorded something
-                // since. It is none of the new tenant's business.
-                self.forget(name).await?;
+                if !self.writer.list(&paths::leaving(name)).await?.is_empty() {
+                    return Err(RegistryError::Leaving(name.clone()));
+                }
                 let tenant = Tenant {
                     name: name.clone(),
                     title: String::new(),
-                    created: Timestamp::now(),
+                    // Later than all that an earlier tenant of this name has left in its trail, whatever the clock says:
+                    // its tokens see what came since.
+                    created: self.writer.after_all(&Book::Tenant(name.clone())).await?,
                 };
-                (TenantState::new(tenant), Written::Created)
+                (
+                    TenantState::new(tenant),
+                    Written::Created,
+                    Deed::new(Verb::Make, object),
+                )
             }
         };
         state.tenant.title = title;
-        let value = paths::encode(&state.tenant)?;
-        self.stores
-            .documents
-            .put(&paths::tenant(name), value, Expect::Anything)
-            .await?;
         let tenant = state.tenant.clone();
-        self.commit(state);
+        let writes = vec![put(paths::tenant(name), paths::encode(&tenant)?, Expect::Anything)];
+        self.writer
+            .write(&Book::Platform, by, deed.after(&tenant), writes)
+            .await?;
+        self.take_effect(state);
         Ok((tenant, written))
     }
 
-    /// Removes a tenant with its keys, tokens, modules, recorded calls and orders. Calls that are running end as they
-    /// would.
+    /// Removes a tenant with its keys, tokens, modules, recorded calls and orders; its trail stays. Calls that are running
+    /// end as they would, and are waited for. `ended` is called then: nobody works for the tenant any more.
     ///
     /// # Errors
-    /// When there is none, or nothing could be written.
-    pub async fn delete_tenant(&self, name: &TenantName) -> Result<(), RegistryError> {
-        let _change = self.change(name).await?;
-        self.stores.documents.delete(&paths::tenant_folder(name)).await?;
+    /// When there is none, calls have not ended for a long time, or nothing could be written.
+    pub async fn delete_tenant(
+        &self,
+        name: &TenantName,
+        by: &Caller,
+        ended: impl FnOnce(),
+    ) -> Result<(), RegistryError> {
+        let change = self.change(name).await?;
+        let mut writes = self.writer.removal(&paths::tenant_folder(name)).await?;
+        // Until the rest is cleared up. A start that finds it does so.
+        writes.push(put(paths::leaving(name) + "since", Bytes::new(), Expect::Anything));
+        let deed = Deed::new(Verb::Remove, format!("tenants/{name}")).before(&change.state.tenant);
+        self.writer.write(&Book::Platform, by, deed, writes).await?;
         {
             let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
             self.live.replace(name, Vec::new());
             tenants.remove(name);
         }
+        if !change.state.presence.leave().await {
+            tracing::error!(tenant = %name, "calls of a tenant that was removed have not ended; the next start clears up");
+            return Err(RegistryError::Leaving(name.clone()));
+        }
+        ended();
         self.forget_unused().await;
-        self.forget(name).await
+        self.writer.forget(name).await
     }
 
-    /// Removes what was kept of a tenant's events.
-    async fn forget(&self, name: &TenantName) -> Result<(), RegistryError> {
-        self.stores.log.delete(name).await?;
-        self.stores.documents.delete(&paths::work_folder(name)).await?;
+    /// Clears up behind tenants whose removal did not come to its end.
+    pub(super) async fn clear_up(&self) -> Result<(), RegistryError> {
+        for (key, _) in self.writer.list(paths::LEAVING).await? {
+            let name = key.split('/').nth(1).unwrap_or_default();
+            let name = TenantName::parse(name).map_err(|error| StorageError::Damaged {
+                what: key.clone(),
+                why: error.to_string(),
+            })?;
+            self.writer.forget(&name).await?;
+        }
         Ok(())
     }
 }

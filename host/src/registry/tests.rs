@@ -11,9 +11,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
-use super::access::{NewToken, Principal};
+use super::access::{Caller, NewToken, Principal};
 use super::admin_token::AdminToken;
-use super::fake::FakeEngine;
+use super::fake::{FakeEngine, holder, platform};
 use super::modules::ModuleSettings;
 use super::versions::Which;
 use super::*;
@@ -28,7 +28,7 @@ use crate::domain::quota::Quota;
 use crate::domain::secret::Secret;
 use crate::domain::tenant::Scope;
 use crate::storage::memory::Memory;
-use crate::storage::{Expect, Position};
+use crate::storage::{Expect, Position, Stores};
 
 struct Setup {
     stores: Stores,
@@ -102,7 +102,11 @@ async fn with_module() -> Setup {
     setup.make("acme/sim").await;
     for (name, text) in [("lab", "10.20.0.0/16"), ("loopback", "127.0.0.0/8")] {
         let (name, blocks) = (network(name), vec![block(text)]);
-        setup.registry.put_network(&name, blocks).await.expect("named");
+        setup
+            .registry
+            .put_network(&name, blocks, &platform())
+            .await
+            .expect("named");
     }
     setup
 }
@@ -111,11 +115,11 @@ impl Setup {
     async fn make(&self, module: &str) {
         let module = path(module);
         self.registry
-            .put_tenant(&module.tenant, String::new())
+            .put_tenant(&module.tenant, String::new(), &platform())
             .await
             .expect("a tenant");
         self.registry
-            .put_module(&module, ModuleSettings::default())
+            .put_module(&module, ModuleSettings::default(), &platform())
             .await
             .expect("a module");
     }
@@ -123,7 +127,9 @@ impl Setup {
     async fn try_upload(&self, component: &'static str) -> Result<(Version, Written), RegistryError> {
         let component = Bytes::from_static(component.as_bytes());
         let turn = self.turn().await;
-        self.registry.upload(&path("acme/sim"), component, turn).await
+        self.registry
+            .upload(&path("acme/sim"), component, turn, &platform())
+            .await
     }
 
     async fn turn(&self) -> Turn {
@@ -154,7 +160,11 @@ async fn an_upload_serves_once_it_is_activated_and_an_older_one_can_be_again() {
         (Which::Number(2), 2, "good two"),
         (Which::Digest(Digest::of(b"good one")), 1, "good one"),
     ] {
-        let module = setup.registry.activate(&path("acme/sim"), which).await.expect("active");
+        let module = setup
+            .registry
+            .activate(&path("acme/sim"), which, &platform())
+            .await
+            .expect("active");
         assert_eq!(module.active, Some(number));
         assert_eq!(setup.serves(), Some((number, Bytes::from(component))));
     }
@@ -178,12 +188,12 @@ async fn a_version_that_cannot_be_prepared_leaves_the_old_one_serving() {
     let module = path("acme/sim");
     setup
         .registry
-        .activate(&module, Which::Number(1))
+        .activate(&module, Which::Number(1), &platform())
         .await
         .expect("active");
     let error = setup
         .registry
-        .activate(&module, Which::Number(2))
+        .activate(&module, Which::Number(2), &platform())
         .await
         .expect_err("not prepared");
     assert_eq!(
@@ -194,7 +204,11 @@ async fn a_version_that_cannot_be_prepared_leaves_the_old_one_serving() {
     assert_eq!(setup.registry.module(&module).expect("a module").active, Some(1));
 
     for which in [Which::Number(3), Which::Digest(Digest::of(b"never uploaded"))] {
-        let error = setup.registry.activate(&module, which).await.expect_err("absent");
+        let error = setup
+            .registry
+            .activate(&module, which, &platform())
+            .await
+            .expect_err("absent");
         assert!(matches!(error, RegistryError::NoSuchVersion { .. }), "{error}");
     }
 }
@@ -217,16 +231,20 @@ async fn a_call_keeps_what_it_began_with() {
     let module = path("acme/sim");
     setup
         .registry
-        .activate(&module, Which::Number(1))
+        .activate(&module, Which::Number(1), &platform())
         .await
         .expect("active");
     let in_flight = setup.table.serving("acme", "sim").expect("serving");
     setup
         .registry
-        .activate(&module, Which::Number(2))
+        .activate(&module, Which::Number(2), &platform())
         .await
         .expect("active");
-    setup.registry.delete_tenant(&module.tenant).await.expect("removed");
+    setup
+        .registry
+        .delete_module(&module, &platform())
+        .await
+        .expect("removed");
     assert_eq!(in_flight.version.as_ref().map(|version| version.number), Some(1));
     assert!(setup.table.serving("acme", "sim").is_none());
 }
@@ -247,35 +265,47 @@ async fn everything_is_there_again_after_a_restart() {
             ..Handling::default()
         },
     };
-    registry.put_module(&module, settings).await.expect("written");
-    let config = BTreeMap::from([(ConfigKey::parse("region").expect("a key"), "west".to_owned())]);
-    registry.put_config(&module, config).await.expect("written");
     registry
-        .put_grants(&module, vec![grant("carrier", Some("lab"))], &Principal::PlatformAdmin)
+        .put_module(&module, settings, &platform())
+        .await
+        .expect("written");
+    let config = BTreeMap::from([(ConfigKey::parse("region").expect("a key"), "west".to_owned())]);
+    registry
+        .put_config(&module, config, &platform())
+        .await
+        .expect("written");
+    registry
+        .put_grants(&module, vec![grant("carrier", Some("lab"))], &platform())
         .await
         .expect("written");
     for name in ["token", "token2"] {
         let secret = Secret::new(format!("the secret {name}"));
         registry
-            .put_secret(&module, &secret_name(name), secret)
+            .put_secret(&module, &secret_name(name), secret, &platform())
             .await
             .expect("written");
     }
     // A name that is the start of another's goes alone.
     registry
-        .delete_secret(&module, &secret_name("token"))
+        .delete_secret(&module, &secret_name("token"), &platform())
         .await
         .expect("removed");
     let key = Secret::new("telecloud key".to_owned());
     registry
-        .add_key(&module.tenant, "reseller".to_owned(), &key)
+        .add_key(&module.tenant, "reseller".to_owned(), &key, &platform())
         .await
         .expect("added");
     let batches = serde_json::json!({ "schedules": { "audit": { "cron": "0 5 * * 1" } } });
     let batches: BatchSettings = serde_json::from_value(batches).expect("settings");
-    registry.put_batches(&module, batches.clone()).await.expect("written");
+    registry
+        .put_batches(&module, batches.clone(), &platform())
+        .await
+        .expect("written");
     setup.upload("good one").await;
-    registry.activate(&module, Which::Number(1)).await.expect("active");
+    registry
+        .activate(&module, Which::Number(1), &platform())
+        .await
+        .expect("active");
 
     let again = start(setup.stores.clone()).await;
     let old = setup.table.serving("acme", "sim").expect("serving");
@@ -328,9 +358,14 @@ async fn a_version_that_cannot_be_prepared_at_start_does_not_keep_others_from_se
     let usage = path("acme/usage");
     let good = setup
         .registry
-        .upload(&usage, Bytes::from_static(b"good"), setup.turn().await);
-    good.await.expect("taken");
-    setup.registry.activate(&usage, Which::Number(1)).await.expect("active");
+        .upload(&usage, Bytes::from_static(b"good"), setup.turn().await, &platform())
+        .await;
+    good.expect("taken");
+    setup
+        .registry
+        .activate(&usage, Which::Number(1), &platform())
+        .await
+        .expect("active");
     // As an earlier gateway, with more memory to give, would have left it.
     let key = "tenants/acme/modules/sim/module";
     let stored = setup.stores.documents.get(key).await.expect("a store").expect("there");

@@ -7,9 +7,11 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::table::Install;
-use super::{Permit, Registry, RegistryError, Turn, Written, no_more, paths};
+use super::writing::put;
+use super::{Caller, Permit, Registry, RegistryError, Turn, Written, no_more, paths};
 use crate::domain::module::{Digest, Module, Version};
 use crate::domain::name::{ModulePath, TenantName};
+use crate::domain::trail::{Deed, Verb, module_route};
 use crate::storage::Expect;
 
 /// Most versions of one module. They are never removed one by one: which version a call ran stays known.
@@ -73,6 +75,7 @@ impl Registry {
         path: &ModulePath,
         component: Bytes,
         turn: Turn,
+        by: &Caller,
     ) -> Result<(Version, Written), RegistryError> {
         let digest = Digest::of(&component);
         if let Some(version) = there(&self.versions(path)?, digest)? {
@@ -84,7 +87,7 @@ impl Registry {
         let check = self.live.check(digest, component.clone(), &permit).await;
         let inspection = check.map_err(RegistryError::Upload)?;
         drop(permit);
-        self.stores.blobs.put(component).await?;
+        self.writer.keep(component).await?;
         drop(turn);
 
         let mut change = self.change(&path.tenant).await?;
@@ -101,9 +104,13 @@ impl Registry {
             created: Timestamp::now(),
         };
         let (place, value) = (paths::version(path, version.number), paths::encode(&version)?);
-        self.stores.documents.put(&place, value, Expect::Absent).await?;
         module.versions.push(version.clone());
-        self.commit(change.state);
+        let deed = Deed::new(
+            Verb::Make,
+            format!("{}/versions/{}", module_route(path), version.number),
+        );
+        let writes = vec![put(place, value, Expect::Absent)];
+        self.commit(&change, by, deed.after(&version), writes).await?;
         self.forget_unused().await;
         Ok((version, Written::Created))
     }
@@ -114,7 +121,7 @@ impl Registry {
     /// # Errors
     /// When there is no such tenant, module or version, the version cannot be prepared, too many components are being
     /// worked on, or nothing could be written. The version that served before serves on.
-    pub async fn activate(&self, path: &ModulePath, which: Which) -> Result<Module, RegistryError> {
+    pub async fn activate(&self, path: &ModulePath, which: Which, by: &Caller) -> Result<Module, RegistryError> {
         let no_such_version = || RegistryError::NoSuchVersion {
             module: path.clone(),
             wanted: which.to_string(),
@@ -134,10 +141,12 @@ impl Registry {
         if !state.versions.contains(version) {
             return Err(no_such_version());
         }
+        let deed = Deed::new(Verb::Activate, format!("{}/active", module_route(path)));
+        let deed = deed.before(&state.module.active).after(&version.number);
         state.module.active = Some(version.number);
         let module = state.module.clone();
-        self.write_module(path, &module).await?;
-        self.commit(change.state);
+        let writes = vec![paths::put_module(path, &module)?];
+        self.commit(&change, by, deed, writes).await?;
         // Still within the turn, so that of two activations the same one wins here and in the documents.
         install();
         Ok(module)
@@ -161,7 +170,7 @@ impl Registry {
         permit: &Permit,
     ) -> Result<Install, RegistryError> {
         let number = version.number;
-        let component = self.stores.blobs.get(&version.digest).await?;
+        let component = self.writer.component(&version.digest).await?;
         let component = component.ok_or_else(|| RegistryError::ComponentLost {
             module: path.clone(),
             number,

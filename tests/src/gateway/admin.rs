@@ -58,6 +58,12 @@ impl Admin {
         }
     }
 
+    /// The token that it sends.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Where it is, without a path.
     #[must_use]
     pub fn base(&self) -> &str {

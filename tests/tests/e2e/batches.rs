@@ -18,12 +18,12 @@ use patchbay::domain::update::Update;
 use patchbay::egress::{self, Door};
 use patchbay::journal::Journal;
 use patchbay::orders::{Observation, Orders, Seen};
-use patchbay::registry::Registry;
 use patchbay::registry::access::Principal;
 use patchbay::registry::admin_token::AdminToken;
 use patchbay::registry::modules::ModuleSettings;
 use patchbay::registry::telecloud::NewTelecloud;
 use patchbay::registry::versions::Which;
+use patchbay::registry::{Caller, Registry};
 use patchbay::runner::Runner;
 use patchbay::sandbox::Sandbox;
 use patchbay::storage::memory::Memory;
@@ -152,7 +152,7 @@ impl Rig {
     }
 
     async fn start_run(&self, kind: BatchKind) -> Result<RunId> {
-        Ok(self.batches.start(&self.path, kind, false, "operator").await?.id)
+        Ok(self.batches.start(&self.path, kind, false, &admin()).await?.id)
     }
 
     /// The run, once this is true of it.
@@ -187,21 +187,31 @@ impl Rig {
     }
 }
 
+/// The platform admin.
+fn admin() -> Caller {
+    Caller {
+        principal: Principal::PlatformAdmin,
+        from: None,
+    }
+}
+
 async fn set_up(
     registry: &Registry,
     path: &ModulePath,
     carrier: &FakeCarrier,
     telecloud: &FakeTelecloud,
 ) -> Result<()> {
-    let admin = Principal::PlatformAdmin;
+    let admin = admin();
     let network = loopback();
-    registry.put_network(&network.name, network.blocks).await?;
-    registry.put_tenant(&path.tenant, String::new()).await?;
-    registry.put_module(path, ModuleSettings::default()).await?;
+    registry.put_network(&network.name, network.blocks, &admin).await?;
+    registry.put_tenant(&path.tenant, String::new(), &admin).await?;
+    registry.put_module(path, ModuleSettings::default(), &admin).await?;
     let config = json!({
         "carrier_url": carrier.url(), "plan.VZW-15GB-UNLTT": "unlimited-15", "component.DATA": "8417871",
     });
-    registry.put_config(path, serde_json::from_value(config)?).await?;
+    registry
+        .put_config(path, serde_json::from_value(config)?, &admin)
+        .await?;
     let grants = json!([{
         "name": "lists", "scheme": "http", "host": "127.0.0.1", "port": carrier.address().port(), "methods": ["GET"],
         "paths": ["/v1/usage", "/v1/lines"], "actions": ["usage", "audit"], "secrets": ["carrier-token"],
@@ -212,12 +222,14 @@ async fn set_up(
         .await?;
     let token = Secret::new(TOKEN.to_owned());
     registry
-        .put_secret(path, &SecretName::parse("carrier-token")?, token)
+        .put_secret(path, &SecretName::parse("carrier-token")?, token, &admin)
         .await?;
     let batches = json!({ "usage": { "components": {
         "8417871": { "unit_divisor": 1_048_576, "decimals": 2, "rounding": "half-up", "var": 11 },
     }}});
-    registry.put_batches(path, serde_json::from_value(batches)?).await?;
+    registry
+        .put_batches(path, serde_json::from_value(batches)?, &admin)
+        .await?;
     let access = NewTelecloud {
         url: UrlTemplate::parse(&format!("{}/{{format}}/{{Service}}/{{Action}}", telecloud.url()))?,
         api_id_key: API_ID_KEY.to_owned(),
@@ -226,8 +238,8 @@ async fn set_up(
     };
     registry.put_telecloud(&path.tenant, access, &admin).await?;
     let turn = registry.turn_to_upload(&path.tenant).await?;
-    registry.upload(path, guest("usage-sync")?.into(), turn).await?;
-    registry.activate(path, Which::Number(1)).await?;
+    registry.upload(path, guest("usage-sync")?.into(), turn, &admin).await?;
+    registry.activate(path, Which::Number(1), &admin).await?;
     Ok(())
 }
 
@@ -325,7 +337,7 @@ async fn an_audit_finds_what_differs_and_repairs_what_it_is_told_to() -> Result<
         ]
     );
     assert_eq!(rig.telecloud.received().len(), 0);
-    rig.batches.repair(&rig.path, id, Some(&[1]), "operator").await?;
+    rig.batches.repair(&rig.path, id, Some(&[1]), &admin()).await?;
     let order = rig.telecloud.order("O-1").context("an order")?;
     assert_eq!(order.vars.get(&2).map(String::as_str), Some("8901260000000000014"));
     rig.stop().await

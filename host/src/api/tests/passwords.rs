@@ -28,6 +28,10 @@ impl Asked {
             all: Mutex::default(),
         }
     }
+
+    pub(super) fn is_untouched(&self) -> bool {
+        self.all.lock().expect("whole").is_empty()
+    }
 }
 
 #[async_trait]

@@ -55,6 +55,10 @@ pub(super) fn rows() -> Vec<Row> {
     const OPERATE: For = For::Scope(Scope::Operate);
     const ACCESS: For = For::Scope(Scope::Access);
     vec![
+        row("GET", "/v1/trail", Admin, Nothing, 200),
+        row("GET", "/v1/trail/verification", Admin, Nothing, 200),
+        row("GET", "/v1/tenants/acme/trail", ACCESS, Nothing, 200),
+        row("GET", "/v1/tenants/acme/trail/verification", Admin, Nothing, 200),
         row("GET", "/v1/networks", Admin, Nothing, 200),
         row("GET", "/v1/networks/lab", Admin, Nothing, 200),
         row("PUT", "/v1/networks/vpn", Admin, Json(json!({"blocks": ["fd12::/48"]})), 201),
@@ -112,7 +116,7 @@ pub(super) fn rows() -> Vec<Row> {
 }
 
 impl World {
-    async fn run(&self, row: &Row, token: &str) -> super::world::Answer {
+    pub(super) async fn run(&self, row: &Row, token: &str) -> super::world::Answer {
         match &row.body {
             Sent::Nothing => self.send(row.method, row.path, token, None).await,
             Sent::Json(body) => self.send(row.method, row.path, token, Some(body)).await,

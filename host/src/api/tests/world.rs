@@ -30,9 +30,9 @@ use crate::jobs::{Came, Claim, Ending, Jobs, Posted};
 use crate::journal::{CallLog, Journal, NewCall};
 use crate::orders::{Observation, Orders, Seen};
 use crate::registration::Registrar;
-use crate::registry::access::{NewToken, Principal};
+use crate::registry::access::NewToken;
 use crate::registry::admin_token::AdminToken;
-use crate::registry::fake::FakeEngine;
+use crate::registry::fake::{FakeEngine, platform};
 use crate::registry::modules::ModuleSettings;
 use crate::registry::telecloud::NewTelecloud;
 use crate::registry::versions::Which;
@@ -112,23 +112,29 @@ impl World {
         let registry = Arc::new(registry);
         let acme = tenant("acme");
         for name in [&acme, &tenant("other")] {
-            registry.put_tenant(name, String::new()).await.expect("made");
+            registry
+                .put_tenant(name, String::new(), &platform())
+                .await
+                .expect("made");
         }
         let sim = ModulePath {
             tenant: acme.clone(),
             module: ModuleName::parse("sim").expect("a module name"),
         };
         registry
-            .put_module(&sim, ModuleSettings::default())
+            .put_module(&sim, ModuleSettings::default(), &platform())
             .await
             .expect("made");
         for component in ["good one", "good two"] {
             let turn = registry.turn_to_upload(&sim.tenant).await;
             let turn = turn.expect("nothing else is worked on");
-            let uploaded = registry.upload(&sim, Bytes::from(component), turn).await;
+            let uploaded = registry.upload(&sim, Bytes::from(component), turn, &platform()).await;
             uploaded.expect("uploaded");
         }
-        registry.activate(&sim, Which::Number(1)).await.expect("activated");
+        registry
+            .activate(&sim, Which::Number(1), &platform())
+            .await
+            .expect("activated");
         let networks = [
             ("lab", "10.20.0.0/16"),
             ("loopback", "127.0.0.0/8"),
@@ -137,21 +143,22 @@ impl World {
         for (name, block) in networks {
             let block = Block::parse(block).expect("a block");
             let name = NetworkName::parse(name).expect("a name");
-            registry.put_network(&name, vec![block]).await.expect("named");
+            let put = registry.put_network(&name, vec![block], &platform()).await;
+            put.expect("named");
         }
         let region = BTreeMap::from([(ConfigKey::parse("region").expect("a key"), "west".to_owned())]);
-        registry.put_config(&sim, region).await.expect("set");
+        registry.put_config(&sim, region, &platform()).await.expect("set");
         let secret = Secret::new("canary-secret".to_owned());
         let name = SecretName::parse("carrier-token").expect("a name");
-        registry.put_secret(&sim, &name, secret).await.expect("set");
-        let grants = serde_json::from_value(json!([grant("carrier")])).expect("grants");
         registry
-            .put_grants(&sim, grants, &Principal::PlatformAdmin)
+            .put_secret(&sim, &name, secret, &platform())
             .await
             .expect("set");
+        let grants = serde_json::from_value(json!([grant("carrier")])).expect("grants");
+        registry.put_grants(&sim, grants, &platform()).await.expect("set");
         let key = Secret::new("canary-key".to_owned());
         let key = registry
-            .add_key(&acme, "reseller".to_owned(), &key)
+            .add_key(&acme, "reseller".to_owned(), &key, &platform())
             .await
             .expect("added");
         let telecloud = NewTelecloud {
@@ -161,7 +168,7 @@ impl World {
             network: None,
         };
         registry
-            .put_telecloud(&acme, telecloud, &Principal::PlatformAdmin)
+            .put_telecloud(&acme, telecloud, &platform())
             .await
             .expect("set");
         let job = pending(&jobs, &journal, &sim).await;
@@ -169,7 +176,7 @@ impl World {
         documents.delete("work/acme/orders").await.expect("removed");
         let work = json!({"usage": {"components": {"7": {"unit_divisor": 2}}}});
         let work = serde_json::from_value(work).expect("settings");
-        registry.put_batches(&sim, work).await.expect("set");
+        registry.put_batches(&sim, work, &platform()).await.expect("set");
         let guard = Arc::new(Guard::new(Arc::clone(&vault), Proxies::default(), |_| ()));
         let batches = fake::agreeable(
             Arc::clone(&documents),
@@ -267,8 +274,7 @@ impl World {
             scopes: BTreeSet::from_iter(scopes.iter().copied()),
             expires: None,
         };
-        let (of, by) = (tenant(of), Principal::PlatformAdmin);
-        let made = self.registry.create_token(&of, new, &by).await;
+        let made = self.registry.create_token(&tenant(of), new, &platform()).await;
         made.expect("made").1.expose().to_owned()
     }
 

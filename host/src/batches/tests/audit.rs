@@ -117,7 +117,7 @@ async fn a_repair_saves_the_vars_of_the_rows_that_were_named() {
     let (rig, id) = audited().await;
     let repairs = rig
         .batches
-        .repair(&rig.path, id, Some(&[2]), "operator")
+        .repair(&rig.path, id, Some(&[2]), &holder("operator", &[]))
         .await
         .expect("repaired");
     assert_eq!(rig.told(), ["update 9105012 O-2 3=2025550122"]);
@@ -127,13 +127,13 @@ async fn a_repair_saves_the_vars_of_the_rows_that_were_named() {
     assert_eq!(report[0].repaired, None);
     // The rest, and nothing twice.
     rig.batches
-        .repair(&rig.path, id, None, "operator")
+        .repair(&rig.path, id, None, &holder("operator", &[]))
         .await
         .expect("repaired");
     assert_eq!(rig.told(), ["update 9105012 O-1 3=2025550111"]);
     assert_eq!(
         rig.batches
-            .repair(&rig.path, id, None, "operator")
+            .repair(&rig.path, id, None, &holder("operator", &[]))
             .await
             .expect("none left"),
         []
@@ -156,7 +156,7 @@ async fn a_row_whose_order_has_changed_since_is_left_alone() {
     rig.observe("O-1", Update::vars(vars_of(&[(3, "2025550133")]))).await;
     let repairs = rig
         .batches
-        .repair(&rig.path, id, Some(&[1]), "operator")
+        .repair(&rig.path, id, Some(&[1]), &holder("operator", &[]))
         .await
         .expect("looked at");
     assert_eq!((repairs, rig.told()), (Vec::new(), Vec::new()));
@@ -171,13 +171,13 @@ async fn a_repair_that_telecloud_refused_can_be_tried_again() {
         .push(("O-1".to_owned(), NotTold::Refused("locked".to_owned())));
     let repairs = rig
         .batches
-        .repair(&rig.path, id, Some(&[1]), "operator")
+        .repair(&rig.path, id, Some(&[1]), &holder("operator", &[]))
         .await
         .expect("tried");
     assert!(matches!(&repairs[0].result, Sent::Failed { unclear: false, .. }));
     rig.told();
     rig.batches
-        .repair(&rig.path, id, Some(&[1]), "operator")
+        .repair(&rig.path, id, Some(&[1]), &holder("operator", &[]))
         .await
         .expect("repaired");
     assert_eq!(rig.told(), ["update 9105012 O-1 3=2025550111"]);
@@ -187,7 +187,10 @@ async fn a_repair_that_telecloud_refused_can_be_tried_again() {
 async fn what_cannot_be_repaired_by_vars_is_refused() {
     let (rig, id) = audited().await;
     for row in [3, 4, 5] {
-        let repaired = rig.batches.repair(&rig.path, id, Some(&[1, row]), "operator").await;
+        let repaired = rig
+            .batches
+            .repair(&rig.path, id, Some(&[1, row]), &holder("operator", &[]))
+            .await;
         assert!(matches!(repaired, Err(BatchError::NoRepair(number)) if number == row));
     }
     assert_eq!(rig.told(), Vec::<String>::new());

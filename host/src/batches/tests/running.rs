@@ -141,7 +141,10 @@ async fn trouble_that_stays_ends_a_run_at_once() {
 async fn a_run_goes_with_its_module() {
     let rig = Rig::new().await;
     let id = rig.start(BatchKind::Usage, false).await;
-    rig.registry.delete_module(&rig.path).await.expect("removed");
+    rig.registry
+        .delete_module(&rig.path, &platform())
+        .await
+        .expect("removed");
     let carried = rig
         .batches
         .carry_on(&rig.path, BatchKind::Usage, id, &CancellationToken::new())
@@ -185,7 +188,10 @@ async fn no_two_runs_of_one_kind_are_under_way_and_missed_ones_are_counted() {
     look("2026-11-22T04:30:00Z").await;
     look("2026-11-23T04:30:00Z").await;
     assert_eq!(newest().await, Some(first.clone()));
-    let started = rig.batches.start(&rig.path, BatchKind::Usage, false, "operator").await;
+    let started = rig
+        .batches
+        .start(&rig.path, BatchKind::Usage, false, &holder("operator", &[]))
+        .await;
     assert!(matches!(started, Err(BatchError::UnderWay(id)) if id == first.id));
     rig.start(BatchKind::Audit, false).await;
     rig.carry_on(first.id).await;

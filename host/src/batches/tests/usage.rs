@@ -135,11 +135,14 @@ async fn a_lower_total_is_held_until_a_person_has_settled_it() {
     let run = rig.usage(vec![lower()]).await;
     assert_eq!((rig.told(), run.counts["held"]), (Vec::new(), 1));
     let zero = "0".parse().expect("an amount");
-    rig.batches.settle(&rig.path, "O-1", "7", zero).await.expect("settled");
+    rig.batches
+        .settle(&rig.path, "O-1", "7", zero, &platform())
+        .await
+        .expect("settled");
     rig.usage(vec![lower()]).await;
     assert_eq!(rig.told(), ["report 9105012 O-1 7 =2", "update 9105012 O-1 11=2"]);
     for (order, component) in [("O-2", "7"), ("O-1", "99")] {
-        let settled = rig.batches.settle(&rig.path, order, component, zero).await;
+        let settled = rig.batches.settle(&rig.path, order, component, zero, &platform()).await;
         assert!(settled.is_err(), "{order} {component}");
     }
 }
@@ -192,7 +195,7 @@ async fn units_that_may_have_been_added_are_never_sent_twice() {
     assert_eq!((rig.told(), run.counts["held"]), (Vec::new(), 1));
     // A person has seen at TeleCloud that they were added.
     rig.batches
-        .settle(&rig.path, "O-1", "8", "5".parse().expect("an amount"))
+        .settle(&rig.path, "O-1", "8", "5".parse().expect("an amount"), &platform())
         .await
         .expect("settled");
     rig.usage(vec![page(vec![reading("O-1", "8", "9")], None)]).await;

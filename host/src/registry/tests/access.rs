@@ -8,7 +8,7 @@ async fn secrets_that_other_keys_sealed_are_noticed_at_start() {
     let secret = Secret::new("hunter2".to_owned());
     setup
         .registry
-        .put_secret(&path("acme/sim"), &secret_name("token"), secret)
+        .put_secret(&path("acme/sim"), &secret_name("token"), secret, &platform())
         .await
         .expect("written");
     let other = Arc::new(Vault::new(&[8; 32]));
@@ -35,11 +35,11 @@ async fn secrets_are_nowhere_in_the_documents() {
     let secret = || Secret::new("canary-4711-canary-4711-canary-4711".to_owned());
     let registry = &setup.registry;
     registry
-        .put_secret(&module, &secret_name("token"), secret())
+        .put_secret(&module, &secret_name("token"), secret(), &platform())
         .await
         .expect("written");
     registry
-        .add_key(&module.tenant, String::new(), &secret())
+        .add_key(&module.tenant, String::new(), &secret(), &platform())
         .await
         .expect("added");
     let new = NewToken {
@@ -48,7 +48,7 @@ async fn secrets_are_nowhere_in_the_documents() {
         expires: None,
     };
     let (_, token) = registry
-        .create_token(&module.tenant, new, &Principal::PlatformAdmin)
+        .create_token(&module.tenant, new, &platform())
         .await
         .expect("made");
     for (key, stored) in setup.stores.documents.list("").await.expect("a store") {
@@ -69,17 +69,25 @@ async fn each_of_a_tenants_keys_is_accepted_until_it_is_removed() {
     assert!(!accepts("first"));
     for key in ["first", "second"] {
         let key = Secret::new(key.to_owned());
-        setup.registry.add_key(&acme, String::new(), &key).await.expect("added");
+        setup
+            .registry
+            .add_key(&acme, String::new(), &key, &platform())
+            .await
+            .expect("added");
     }
     assert!(accepts("first") && accepts("second") && !accepts("third") && !accepts(""));
     let first = Secret::new("first".to_owned());
-    let again = setup.registry.add_key(&acme, String::new(), &first).await;
+    let again = setup.registry.add_key(&acme, String::new(), &first, &platform()).await;
     assert!(matches!(again, Err(RegistryError::KeyIsThere { .. })));
 
     let first = setup.registry.keys(&acme).expect("keys")[0].id.clone();
-    setup.registry.delete_key(&acme, &first).await.expect("removed");
+    setup
+        .registry
+        .delete_key(&acme, &first, &platform())
+        .await
+        .expect("removed");
     assert!(!accepts("first") && accepts("second"));
-    let gone = setup.registry.delete_key(&acme, &first).await;
+    let gone = setup.registry.delete_key(&acme, &first, &platform()).await;
     assert!(matches!(gone, Err(RegistryError::NoSuchKey(_))));
 }
 
@@ -95,18 +103,23 @@ async fn a_token_speaks_for_its_tenant_until_it_expires_or_is_revoked() {
     };
     let (token, secret) = setup
         .registry
-        .create_token(&acme, new, &Principal::PlatformAdmin)
+        .create_token(&acme, new, &platform())
         .await
         .expect("made");
     let who = |now| setup.registry.authenticate(secret.expose(), now);
     let expected = Principal::Tenant {
         tenant: acme.clone(),
-        name: "pipeline".to_owned(),
+        id: token.id.clone(),
+        label: "pipeline".to_owned(),
         scopes: BTreeSet::from([Scope::Deploy]),
     };
     assert_eq!(who(now), Some(expected));
     assert_eq!(who(now + SignedDuration::from_hours(1)), None);
-    setup.registry.delete_token(&acme, &token.id).await.expect("revoked");
+    setup
+        .registry
+        .delete_token(&acme, &token.id, &platform())
+        .await
+        .expect("revoked");
     assert_eq!(who(now), None);
 
     assert_eq!(setup.registry.authenticate(ADMIN, now), Some(Principal::PlatformAdmin));
@@ -116,11 +129,7 @@ async fn a_token_speaks_for_its_tenant_until_it_expires_or_is_revoked() {
 #[tokio::test]
 async fn a_token_cannot_make_one_that_may_do_more() {
     let setup = with_module().await;
-    let by = Principal::Tenant {
-        tenant: tenant("acme"),
-        name: "pipeline".to_owned(),
-        scopes: BTreeSet::from([Scope::Access, Scope::Read]),
-    };
+    let by = holder("pipeline", &[Scope::Access, Scope::Read]);
     let create = |scopes: &[Scope]| {
         let new = NewToken {
             label: String::new(),

@@ -6,14 +6,29 @@ use super::*;
 async fn it_is_the_same_after_a_restart_and_written_down_nowhere() {
     let setup = with_module().await;
     let module = path("acme/sim");
-    let first = setup.registry.callback(&module).expect("a module");
-    let second = setup.registry.rotate_callback(&module).await.expect("rotated");
+    let first = setup
+        .registry
+        .show_callback(&module, &platform())
+        .await
+        .expect("a module");
+    let second = setup
+        .registry
+        .rotate_callback(&module, &platform())
+        .await
+        .expect("rotated");
     assert_ne!(first, second);
     let stores = setup.stores.clone();
     drop(setup);
 
     let again = start(stores).await;
-    assert_eq!(again.registry.callback(&module).expect("a module"), second);
+    assert_eq!(
+        again
+            .registry
+            .show_callback(&module, &platform())
+            .await
+            .expect("a module"),
+        second
+    );
     let serving = again.table.serving("acme", "sim").expect("serving");
     assert_eq!(serving.settings.callback, second);
     for (key, stored) in again.stores.documents.list("").await.expect("a store") {
@@ -29,10 +44,22 @@ async fn it_is_the_same_after_a_restart_and_written_down_nowhere() {
 async fn each_module_has_another_one() {
     let setup = with_module().await;
     let other = path("acme/other");
-    let made = setup.registry.put_module(&other, ModuleSettings::default()).await;
+    let made = setup
+        .registry
+        .put_module(&other, ModuleSettings::default(), &platform())
+        .await;
     made.expect("made");
-    let of = |path: &ModulePath| setup.registry.callback(path).expect("a module");
-    assert_ne!(of(&path("acme/sim")), of(&other));
-    assert!(setup.registry.callback(&path("acme/none")).is_err());
-    assert!(setup.registry.rotate_callback(&path("acme/none")).await.is_err());
+    let of = async |path: ModulePath| setup.registry.show_callback(&path, &platform()).await;
+    assert_ne!(
+        of(path("acme/sim")).await.expect("a module"),
+        of(other).await.expect("a module")
+    );
+    assert!(of(path("acme/none")).await.is_err());
+    assert!(
+        setup
+            .registry
+            .rotate_callback(&path("acme/none"), &platform())
+            .await
+            .is_err()
+    );
 }

@@ -8,21 +8,15 @@ use crate::storage::{Change, Durability};
 async fn only_a_platform_admin_names_a_network_in_a_grant() {
     let setup = with_module().await;
     let module = path("acme/sim");
-    let by_tenant = Principal::Tenant {
-        tenant: tenant("acme"),
-        name: "pipeline".to_owned(),
-        scopes: BTreeSet::from([Scope::Grants]),
-    };
-    let put = |grants: Vec<Grant>, by: &Principal| {
+    let by_tenant = holder("pipeline", &[Scope::Grants]);
+    let put = |grants: Vec<Grant>, by: &Caller| {
         let (registry, module, by) = (Arc::clone(&setup.registry), module.clone(), by.clone());
         async move { registry.put_grants(&module, grants, &by).await }
     };
     let private = grant("lab", Some("lab"));
     let error = put(vec![private.clone()], &by_tenant).await.expect_err("refused");
     assert!(matches!(error, RegistryError::NetworkNotGranted { .. }), "{error}");
-    put(vec![private.clone()], &Principal::PlatformAdmin)
-        .await
-        .expect("allowed");
+    put(vec![private.clone()], &platform()).await.expect("allowed");
     put(vec![grant("carrier", None), private.clone()], &by_tenant)
         .await
         .expect("kept as it was");
@@ -47,19 +41,33 @@ async fn settings_that_are_too_many_or_too_large_leave_the_old_ones() {
     let module = path("acme/sim");
     let key = |number: usize| ConfigKey::parse(&format!("key-{number}")).expect("a key");
     let good = BTreeMap::from([(key(0), "value".to_owned())]);
-    setup.registry.put_config(&module, good).await.expect("written");
+    setup
+        .registry
+        .put_config(&module, good, &platform())
+        .await
+        .expect("written");
     for bad in [
         (0..201).map(|number| (key(number), String::new())).collect(),
         BTreeMap::from([(key(0), "x".repeat(8193))]),
         (0..10).map(|number| (key(number), "x".repeat(8000))).collect(),
     ] {
-        let error = setup.registry.put_config(&module, bad).await.expect_err("too much");
+        let error = setup
+            .registry
+            .put_config(&module, bad, &platform())
+            .await
+            .expect_err("too much");
         assert!(error.to_string().contains("must be at most"), "{error}");
     }
     assert_eq!(setup.registry.config(&module).expect("config").len(), 1);
     for bad in [String::new(), "x".repeat(8193)] {
         let (name, bad) = (secret_name("token"), Secret::new(bad));
-        assert!(setup.registry.put_secret(&module, &name, bad).await.is_err());
+        assert!(
+            setup
+                .registry
+                .put_secret(&module, &name, bad, &platform())
+                .await
+                .is_err()
+        );
     }
     let limits = Limits {
         cpu_ms: 0,
@@ -69,7 +77,7 @@ async fn settings_that_are_too_many_or_too_large_leave_the_old_ones() {
         limits,
         ..ModuleSettings::default()
     };
-    assert!(setup.registry.put_module(&module, bad).await.is_err());
+    assert!(setup.registry.put_module(&module, bad, &platform()).await.is_err());
     assert_eq!(
         setup.registry.module(&module).expect("a module").limits,
         Limits::default()
@@ -80,42 +88,131 @@ async fn settings_that_are_too_many_or_too_large_leave_the_old_ones() {
 async fn removing_a_module_leaves_those_whose_names_begin_the_same() {
     let setup = with_module().await;
     setup.make("acme/sim2").await;
-    setup.registry.delete_module(&path("acme/sim")).await.expect("removed");
+    setup
+        .registry
+        .delete_module(&path("acme/sim"), &platform())
+        .await
+        .expect("removed");
     assert!(setup.table.serving("acme", "sim").is_none());
     let again = start(setup.stores).await;
     assert!(again.table.serving("acme", "sim").is_none());
     assert!(again.table.serving("acme", "sim2").is_some());
 }
 
-#[tokio::test]
-async fn a_removed_tenant_leaves_nothing_to_the_next_of_its_name() {
-    let setup = with_module().await;
-    setup.make("acme2/sim").await;
-    let acme = tenant("acme");
-    setup.registry.delete_tenant(&acme).await.expect("removed");
-    let gone = setup.registry.delete_tenant(&acme).await;
-    assert!(matches!(gone, Err(RegistryError::NoSuchTenant(_))));
-    // The record of a call that was running meanwhile, and of its order.
+/// The record of a call, and something of its order.
+async fn write_late(setup: &Setup, tenants: &[&str]) {
     let record = (Position { call: 1, part: 0 }, Bytes::from_static(b"late"));
-    let put = |tenant: &str| Change::Put {
+    let put = |tenant: &&str| Change::Put {
         key: format!("work/{tenant}/orders/1"),
         value: Bytes::from_static(b"late"),
         expect: Expect::Anything,
     };
-    let changes = vec![put("acme"), put("acme2")];
-    let late = setup
-        .stores
-        .log
-        .append(&acme, vec![record], changes, Durability::Synced);
-    late.await.expect("appended");
+    let changes = tenants.iter().map(put).collect();
+    let log = &setup.stores.log;
+    log.append(&tenant("acme"), vec![record], changes, Durability::Synced)
+        .await
+        .expect("appended");
+}
 
-    setup.make("acme/sim").await;
-    assert_eq!(setup.stores.log.newest(&acme, None, 10).await.expect("a log"), []);
+/// What is below `work/`, and how many calls of acme are on record.
+async fn left(setup: &Setup) -> (Vec<String>, usize) {
     let work = setup.stores.documents.list("work/").await.expect("documents");
-    let left: Vec<_> = work.iter().map(|(key, _)| key.as_str()).collect();
-    assert_eq!(left, ["work/acme2/orders/1"]);
-    assert_eq!(setup.registry.versions(&path("acme/sim")).expect("a module"), []);
+    let calls = setup.stores.log.newest(&tenant("acme"), None, 10).await.expect("a log");
+    (work.into_iter().map(|(key, _)| key).collect(), calls.len())
+}
+
+#[tokio::test]
+async fn a_removed_tenant_leaves_nothing_to_the_next_of_its_name() {
+    let setup = with_module().await;
+    setup.make("acme2/sim").await;
+    let running = setup.table.serving("acme", "sim").expect("a call has begun");
+    let registry = Arc::clone(&setup.registry);
+    let removal = tokio::spawn(async move {
+        let (mut ended, acme) = (false, tenant("acme"));
+        let removed = registry.delete_tenant(&acme, &platform(), || ended = true).await;
+        (removed, ended)
+    });
+    while setup.table.serving("acme", "sim").is_some() {
+        tokio::task::yield_now().await;
+    }
+    // The call goes on, and somebody makes the tenant again.
+    let registry = Arc::clone(&setup.registry);
+    let making = tokio::spawn(async move { registry.put_tenant(&tenant("acme"), String::new(), &platform()).await });
+    tokio::task::yield_now().await;
+    write_late(&setup, &["acme", "acme2"]).await;
+    assert!(
+        !removal.is_finished() && !making.is_finished(),
+        "the call is waited for"
+    );
+    let gone = setup.registry.delete_tenant(&tenant("acme"), &platform(), || ()).await;
+    assert!(matches!(gone, Err(RegistryError::NoSuchTenant(_))));
+
+    drop(running);
+    let (removed, ended) = removal.await.expect("no panic");
+    removed.expect("removed");
+    assert!(ended);
+    assert_eq!(left(&setup).await, (vec!["work/acme2/orders/1".to_owned()], 0));
+    assert_eq!(making.await.expect("no panic").expect("made").1, Written::Created);
+    assert_eq!(setup.registry.modules(&tenant("acme")).expect("a tenant"), []);
     assert!(setup.table.serving("acme2", "sim").is_some());
+}
+
+#[tokio::test]
+async fn who_waits_to_change_a_tenant_that_is_removed_is_sent_away() {
+    let setup = with_module().await;
+    let acme = tenant("acme");
+    let first = setup.registry.turn(&acme).await;
+    let registry = Arc::clone(&setup.registry);
+    let removal = tokio::spawn(async move { registry.delete_tenant(&tenant("acme"), &platform(), || ()).await });
+    tokio::task::yield_now().await;
+    // A request of the tenant's, which the removal waits for as for any.
+    let (registry, present) = (Arc::clone(&setup.registry), setup.registry.enter(&acme).expect("there"));
+    let adding = tokio::spawn(async move {
+        let key = Secret::new("key".to_owned());
+        let added = registry
+            .add_key(&tenant("acme"), String::new(), &key, &platform())
+            .await;
+        drop(present);
+        added
+    });
+    tokio::task::yield_now().await;
+    drop(first);
+    let added = adding.await.expect("no panic");
+    assert!(matches!(added, Err(RegistryError::NoSuchTenant(_))), "{added:?}");
+    removal.await.expect("no panic").expect("removed");
+}
+
+#[tokio::test]
+async fn a_start_clears_up_behind_a_removal_that_was_cut_off() {
+    let setup = with_module().await;
+    setup.make("acme2/sim").await;
+    setup
+        .registry
+        .delete_tenant(&tenant("acme"), &platform(), || ())
+        .await
+        .expect("removed");
+    write_late(&setup, &["acme", "acme2"]).await;
+    let leaving = setup
+        .stores
+        .documents
+        .put("leaving/acme/since", Bytes::new(), Expect::Absent);
+    leaving.await.expect("put");
+    let making = setup
+        .registry
+        .put_tenant(&tenant("acme"), String::new(), &platform())
+        .await;
+    assert!(
+        matches!(making, Err(RegistryError::Leaving(_))),
+        "not before it is cleared up"
+    );
+
+    let again = start(setup.stores).await;
+    assert_eq!(left(&again).await, (vec!["work/acme2/orders/1".to_owned()], 0));
+    let making = again
+        .registry
+        .put_tenant(&tenant("acme"), String::new(), &platform())
+        .await;
+    assert_eq!(making.expect("made").1, Written::Created);
 }
 
 #[tokio::test]
@@ -127,7 +224,10 @@ async fn changes_at_the_same_time_do_not_lose_one_another() {
             let (registry, acme) = (Arc::clone(&setup.registry), acme.clone());
             tokio::spawn(async move {
                 let key = Secret::new(format!("key {number}"));
-                registry.add_key(&acme, String::new(), &key).await.expect("added");
+                registry
+                    .add_key(&acme, String::new(), &key, &platform())
+                    .await
+                    .expect("added");
             })
         })
         .collect();
@@ -150,32 +250,37 @@ async fn nothing_of_a_tenant_grows_without_end() {
     };
     for number in 0..100 {
         let key = Secret::new(format!("key {number}"));
-        registry.add_key(&acme, String::new(), &key).await.expect("a key");
-        let token = registry.create_token(&acme, new_token(), &Principal::PlatformAdmin);
-        token.await.expect("a token");
+        registry
+            .add_key(&acme, String::new(), &key, &platform())
+            .await
+            .expect("a key");
+        let token = registry.create_token(&acme, new_token(), &platform()).await;
+        token.expect("a token");
         if number > 0 {
             setup.make(&format!("acme/module-{number}")).await;
         }
     }
     let upload = async |number: usize| {
         let turn = setup.turn().await;
-        registry.upload(&sim, Bytes::from(format!("good {number}")), turn).await
+        registry
+            .upload(&sim, Bytes::from(format!("good {number}")), turn, &platform())
+            .await
     };
     for number in 0..200 {
         upload(number).await.expect("a version");
     }
 
     let key = Secret::new("one more".to_owned());
-    let token = registry.create_token(&acme, new_token(), &Principal::PlatformAdmin);
+    let token = registry.create_token(&acme, new_token(), &platform()).await;
     for (refused, expected) in [
         (
-            registry.add_key(&acme, String::new(), &key).await.err(),
+            registry.add_key(&acme, String::new(), &key, &platform()).await.err(),
             "TeleCloud keys are at most 100",
         ),
-        (token.await.err(), "tokens are at most 100"),
+        (token.err(), "tokens are at most 100"),
         (
             registry
-                .put_module(&path("acme/one-more"), ModuleSettings::default())
+                .put_module(&path("acme/one-more"), ModuleSettings::default(), &platform())
                 .await
                 .err(),
             "modules are at most 100",
@@ -188,7 +293,7 @@ async fn nothing_of_a_tenant_grows_without_end() {
     let blob = setup.stores.blobs.get(&Digest::of(b"good 200")).await;
     assert_eq!(blob.expect("a store"), None, "what is refused is not kept");
     registry
-        .put_module(&sim, ModuleSettings::default())
+        .put_module(&sim, ModuleSettings::default(), &platform())
         .await
         .expect("what is there can be changed");
     assert_eq!(upload(7).await.expect("known").1, Written::Replaced);
@@ -204,22 +309,27 @@ async fn machine_code_is_kept_of_the_newest_versions_and_of_the_one_that_serves(
         numbers.map(|number| Digest::of(&component(number))).collect()
     };
     for number in 0..=COMPILED_VERSIONS + 1 {
-        let uploaded = registry.upload(&sim, component(number), setup.turn().await).await;
+        let uploaded = registry
+            .upload(&sim, component(number), setup.turn().await, &platform())
+            .await;
         uploaded.expect("a version");
         if number == 0 {
-            registry.activate(&sim, Which::Number(1)).await.expect("active");
+            registry
+                .activate(&sim, Which::Number(1), &platform())
+                .await
+                .expect("active");
         }
     }
     let newest = 2..=COMPILED_VERSIONS + 1;
     assert_eq!(kept(), digests(&mut newest.clone().chain([0])));
     registry
-        .activate(&sim, Which::Number(2))
+        .activate(&sim, Which::Number(2), &platform())
         .await
         .expect("it is compiled again");
 
     let again = start(setup.stores.clone()).await;
     assert_eq!(*again.kept.lock().expect("no panic"), digests(&mut newest.chain([1])));
-    registry.delete_module(&sim).await.expect("removed");
+    registry.delete_module(&sim, &platform()).await.expect("removed");
     assert_eq!(kept(), HashSet::new());
 }
 
@@ -230,7 +340,11 @@ async fn a_ceiling_holds_modules_down_as_soon_as_it_is_set_and_after_a_restart()
     let counts = |table: &Table<Bytes>| table.serving("acme", "sim").expect("a module").settings.limits.cpu_ms;
     let quota: Quota =
         serde_json::from_value(serde_json::json!({ "ceiling": { "cpu_ms": 500 }, "connections": 3 })).expect("a quota");
-    setup.registry.put_quota(&acme, quota.clone()).await.expect("written");
+    setup
+        .registry
+        .put_quota(&acme, quota.clone(), &platform())
+        .await
+        .expect("written");
     let again = start(setup.stores.clone()).await;
     for Setup { registry, table, .. } in [&setup, &again] {
         assert_eq!(*registry.quota(&acme).expect("a quota"), quota);
@@ -251,16 +365,20 @@ async fn a_ceiling_holds_modules_down_as_soon_as_it_is_set_and_after_a_restart()
         },
         ..ModuleSettings::default()
     };
-    let error = setup.registry.put_module(&module, over).await.expect_err("refused");
+    let error = setup
+        .registry
+        .put_module(&module, over, &platform())
+        .await
+        .expect_err("refused");
     assert!(matches!(error, RegistryError::OverCeiling(_)), "{error}");
     let wrong = Quota {
         waiting: 1_001,
         ..Quota::default()
     };
-    assert!(setup.registry.put_quota(&acme, wrong).await.is_err());
+    assert!(setup.registry.put_quota(&acme, wrong, &platform()).await.is_err());
     setup
         .registry
-        .put_quota(&acme, Quota::default())
+        .put_quota(&acme, Quota::default(), &platform())
         .await
         .expect("written");
     assert_eq!(

@@ -11,7 +11,7 @@ async fn a_network_is_there_at_once_and_after_a_restart() {
     let setup = with_module().await;
     let door = setup.registry.named_networks();
     let new = blocks(&["10.30.0.0/16", "fd12::/48"]);
-    let put = setup.registry.put_network(&network("lab"), new).await;
+    let put = setup.registry.put_network(&network("lab"), new, &platform()).await;
     let (lab, written) = put.expect("changed");
     assert_eq!(written, Written::Replaced);
     assert!(
@@ -38,30 +38,39 @@ async fn a_network_is_there_at_once_and_after_a_restart() {
 #[tokio::test]
 async fn a_network_that_something_names_stays() {
     let setup = with_module().await;
-    let (registry, module, admin) = (&setup.registry, path("acme/sim"), Principal::PlatformAdmin);
+    let (registry, module, admin) = (&setup.registry, path("acme/sim"), platform());
     // One name is the beginning of the other.
     registry
-        .put_network(&network("lab-2"), blocks(&["10.0.0.0/8"]))
+        .put_network(&network("lab-2"), blocks(&["10.0.0.0/8"]), &admin)
         .await
         .expect("named");
     registry
         .put_grants(&module, vec![grant("carrier", Some("lab-2"))], &admin)
         .await
         .expect("granted");
-    let error = registry.delete_network(&network("lab-2")).await.expect_err("in use");
+    let error = registry
+        .delete_network(&network("lab-2"), &admin)
+        .await
+        .expect_err("in use");
     assert_eq!(
         error.to_string(),
         "network lab-2 is in use by grant carrier of module acme/sim"
     );
 
-    registry.delete_network(&network("lab")).await.expect("removed");
-    let error = registry.delete_network(&network("lab")).await.expect_err("gone");
+    registry.delete_network(&network("lab"), &admin).await.expect("removed");
+    let error = registry
+        .delete_network(&network("lab"), &admin)
+        .await
+        .expect_err("gone");
     assert!(matches!(error, RegistryError::NoSuchNetwork(_)), "{error}");
     registry
         .put_grants(&module, Vec::new(), &admin)
         .await
         .expect("given up");
-    registry.delete_network(&network("lab-2")).await.expect("removed");
+    registry
+        .delete_network(&network("lab-2"), &admin)
+        .await
+        .expect("removed");
 
     let again = start(setup.stores.clone()).await;
     assert_eq!(again.registry.networks().len(), 1, "the one called loopback");
@@ -72,7 +81,7 @@ async fn no_grant_names_a_network_that_is_not_there() {
     let setup = with_module().await;
     let grants = vec![grant("carrier", Some("nowhere"))];
     let (registry, module) = (&setup.registry, path("acme/sim"));
-    let put = registry.put_grants(&module, grants, &Principal::PlatformAdmin).await;
+    let put = registry.put_grants(&module, grants, &platform()).await;
     let error = put.expect_err("refused");
     assert!(matches!(error, RegistryError::NoSuchNetwork(_)), "{error}");
     assert!(setup.registry.grants(&path("acme/sim")).expect("grants").is_empty());
@@ -96,7 +105,7 @@ async fn a_network_that_would_open_too_much_leaves_the_old_one() {
     ] {
         let error = setup
             .registry
-            .put_network(&network("lab"), blocks(&texts))
+            .put_network(&network("lab"), blocks(&texts), &platform())
             .await
             .expect_err(expected);
         assert_eq!(error.to_string(), expected);

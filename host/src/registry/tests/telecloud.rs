@@ -24,13 +24,13 @@ fn default() -> NewTelecloud {
 }
 
 impl Setup {
-    async fn put(&self, new: NewTelecloud, by: &Principal) -> Result<Written, RegistryError> {
+    async fn put(&self, new: NewTelecloud, by: &Caller) -> Result<Written, RegistryError> {
         let put = self.registry.put_telecloud(&tenant("acme"), new, by).await;
         put.map(|(_, written)| written)
     }
 
     async fn put_by_admin(&self, new: NewTelecloud) -> Written {
-        self.put(new, &Principal::PlatformAdmin).await.expect("set")
+        self.put(new, &platform()).await.expect("set")
     }
 
     /// What calls of acme's module have.
@@ -63,8 +63,12 @@ async fn access_to_the_api_is_there_for_calls_until_it_is_removed_and_after_a_re
         );
     }
 
-    again.registry.delete_telecloud(&tenant("acme")).await.expect("removed");
-    let gone = again.registry.delete_telecloud(&tenant("acme")).await;
+    again
+        .registry
+        .delete_telecloud(&tenant("acme"), &platform())
+        .await
+        .expect("removed");
+    let gone = again.registry.delete_telecloud(&tenant("acme"), &platform()).await;
     assert!(matches!(gone, Err(RegistryError::NoTelecloud(_))));
     assert!(again.telecloud().is_none());
     assert!(start(setup.stores).await.telecloud().is_none());
@@ -121,11 +125,7 @@ async fn the_key_is_nowhere_in_the_documents_nor_in_debug_output() {
 #[tokio::test]
 async fn only_a_platform_admin_leads_calls_into_a_network() {
     let setup = with_module().await;
-    let by_tenant = Principal::Tenant {
-        tenant: tenant("acme"),
-        name: "pipeline".to_owned(),
-        scopes: BTreeSet::from([Scope::Access]),
-    };
+    let by_tenant = holder("pipeline", &[Scope::Access]);
     let refused = setup
         .put(new(LOCAL, Some("loopback")), &by_tenant)
         .await
@@ -180,7 +180,7 @@ async fn what_cannot_be_reached_safely_leaves_what_there_was() {
             "api_key must be 1 to 256 characters, without white space",
         ),
     ] {
-        let refused = setup.put(bad, &Principal::PlatformAdmin).await.expect_err(expected);
+        let refused = setup.put(bad, &platform()).await.expect_err(expected);
         assert!(refused.to_string().starts_with(expected), "{refused}");
     }
     assert_eq!(setup.telecloud().expect("set").access.url, UrlTemplate::default());

@@ -30,49 +30,62 @@ fn refusal<T>(result: Result<T, RegistryError>) -> Option<String> {
 async fn a_client_certificate_has_its_key_from_the_first_moment_to_the_last() {
     let setup = with_module().await;
     let (registry, module, key) = (&setup.registry, path("acme/sim"), secret_name("carrier-key"));
+    let by = platform();
     let (certificate, secret) = identity(2999);
     let grants = vec![grant("plain", None), showing("lab", &certificate, "carrier-key")];
-    let put = |grants: Vec<Grant>| registry.put_grants(&module, grants, &Principal::PlatformAdmin);
+    let put = |grants: Vec<Grant>| registry.put_grants(&module, grants, &by);
 
     let without = refusal(put(grants.clone()).await);
     let expected = "grant \"lab\": tls.client_key: secret carrier-key is not set: set it before the grant";
     assert_eq!(without.as_deref(), Some(expected));
-    registry.put_secret(&module, &key, secret.clone()).await.expect("set");
+    registry
+        .put_secret(&module, &key, secret.clone(), &platform())
+        .await
+        .expect("set");
     put(grants.clone()).await.expect("set");
 
     let kept = "carrier-key is the private key of the client certificate of grant lab: set another key under another name, \
                 change the grant, then remove this one";
     let (other_certificate, other_secret) = identity(2999);
     let other_key = secret_name("carrier-key-2");
-    let replaced = registry.put_secret(&module, &key, other_secret.clone()).await;
+    let replaced = registry
+        .put_secret(&module, &key, other_secret.clone(), &platform())
+        .await;
     assert_eq!(refusal(replaced).as_deref(), Some(kept));
     assert_eq!(
-        refusal(registry.delete_secret(&module, &key).await).as_deref(),
+        refusal(registry.delete_secret(&module, &key, &platform()).await).as_deref(),
         Some(kept)
     );
     registry
-        .put_secret(&module, &key, secret)
+        .put_secret(&module, &key, secret, &platform())
         .await
         .expect("it is the same");
 
     registry
-        .put_secret(&module, &other_key, other_secret)
+        .put_secret(&module, &other_key, other_secret, &platform())
         .await
         .expect("set");
     put(vec![showing("lab", &other_certificate, "carrier-key-2")])
         .await
         .expect("set");
-    registry.delete_secret(&module, &key).await.expect("it is free");
+    registry
+        .delete_secret(&module, &key, &platform())
+        .await
+        .expect("it is free");
 }
 
 #[tokio::test]
 async fn an_old_client_certificate_is_refused_and_does_not_stand_in_the_way_of_others() {
     let setup = with_module().await;
     let (registry, module, key) = (&setup.registry, path("acme/sim"), secret_name("carrier-key"));
+    let by = platform();
     let (certificate, secret) = identity(2020);
-    registry.put_secret(&module, &key, secret).await.expect("set");
+    registry
+        .put_secret(&module, &key, secret, &platform())
+        .await
+        .expect("set");
     let old = showing("lab", &certificate, "carrier-key");
-    let put = |grants: Vec<Grant>| registry.put_grants(&module, grants, &Principal::PlatformAdmin);
+    let put = |grants: Vec<Grant>| registry.put_grants(&module, grants, &by);
     let expected = "grant \"lab\": tls.client_certificate: CN=acme expired at 2020-12-31T00:00:00Z";
     assert_eq!(refusal(put(vec![old.clone()]).await).as_deref(), Some(expected));
 
@@ -86,7 +99,7 @@ async fn an_old_client_certificate_is_refused_and_does_not_stand_in_the_way_of_o
         .await
         .expect("written");
     let setup = start(setup.stores).await;
-    let put = |grants: Vec<Grant>| setup.registry.put_grants(&module, grants, &Principal::PlatformAdmin);
+    let put = |grants: Vec<Grant>| setup.registry.put_grants(&module, grants, &by);
     put(vec![old.clone(), grant("plain", None)])
         .await
         .expect("another beside it");
