@@ -125,6 +125,7 @@ fn crash(root: &Path, cycles: u64, seed: Option<u64>, power: bool) -> Result<()>
 
 fn test(root: &Path, arguments: &[OsString]) -> Result<()> {
     step("format", || cargo::run(root, &["fmt", "--all", "--check"]))?;
+    step("dependencies", || deny::as_far_as_possible(root))?;
     step("guests", || guests::build_all(root).map(drop))?;
     step("clippy", || {
         cargo::run(
