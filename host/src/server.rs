@@ -98,7 +98,7 @@ pub async fn serve(
         // Answers are small and whole: waiting to fill a packet only delays them.
         let _ = socket.set_nodelay(true);
         let (router, here) = (router.clone(), Arc::new(idle.connection()));
-        let end = Arc::clone(&here);
+        let (end, written) = (Arc::clone(&here), Arc::clone(&here));
         let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
             let (router, here) = (router.clone(), Arc::clone(&here));
             async move {
@@ -111,11 +111,11 @@ pub async fn serve(
                     let answered = router.oneshot(request.map(Body::new)).await;
                     answered.unwrap_or_else(|never| match never {})
                 };
-                here.waits();
-                Ok::<_, Infallible>(answer)
+                Ok::<_, Infallible>(answer.map(|body| here.answers(body)))
             }
         });
-        let socket = TokioIo::new(Impatient::new(socket, limits.answer_write));
+        let socket = Impatient::new(socket, limits.answer_write, move || written.flushed());
+        let socket = TokioIo::new(socket);
         let connection = graceful.watch(builder.serve_connection(socket, service));
         connections.spawn(async move {
             tokio::select! {

@@ -1,9 +1,15 @@
 //! Connections that wait for a request. Whoever opens as many as there may be, and says nothing, is not to keep everybody
 //! else out: when there are too many, the one that has waited for longest has to go.
+//!
+//! One that has a request waits again when its answer is with the system to the last byte. It is all there when its body is
+//! dropped, and has been written when the stream is flushed after that.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::Notify;
 
 /// Those that wait, longest first.
@@ -30,9 +36,9 @@ impl Idle {
         let connection = Connection {
             idle: self.clone(),
             end: Arc::default(),
-            waits: Mutex::default(),
+            stage: Mutex::new(Stage::Answered),
         };
-        connection.waits();
+        connection.flushed();
         connection
     }
 
@@ -47,25 +53,46 @@ impl Idle {
 pub(super) struct Connection {
     idle: Idle,
     end: Arc<Notify>,
-    /// Its number among those that wait.
-    waits: Mutex<Option<u64>>,
+    stage: Mutex<Stage>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Stage {
+    /// It waits for a request, and has this number among those that do.
+    Waits(u64),
+    /// It has one, and the answer is not all there.
+    Serves,
+    /// The answer is all there, and may have to be written yet.
+    Answered,
 }
 
 impl Connection {
-    /// It waits for a request from now on.
-    pub(super) fn waits(&self) {
-        let mut state = self.idle.state();
-        state.begun += 1;
-        let number = state.begun;
-        state.waiting.insert(number, Arc::clone(&self.end));
-        *self.number() = Some(number);
-    }
-
-    /// It has one.
+    /// It has a request.
     pub(super) fn serves(&self) {
         let mut state = self.idle.state();
-        if let Some(number) = self.number().take() {
+        let before = std::mem::replace(&mut *self.stage(), Stage::Serves);
+        if let Stage::Waits(number) = before {
             state.waiting.remove(&number);
+        }
+    }
+
+    /// The body of its answer. What is dropped with it is the last of it.
+    pub(super) fn answers<B>(self: &Arc<Self>, body: B) -> Answer<B> {
+        Answer {
+            body,
+            connection: Arc::clone(self),
+        }
+    }
+
+    /// Whatever there was to be written is with the system.
+    pub(super) fn flushed(&self) {
+        let mut state = self.idle.state();
+        let mut stage = self.stage();
+        if matches!(*stage, Stage::Answered) {
+            state.begun += 1;
+            let number = state.begun;
+            state.waiting.insert(number, Arc::clone(&self.end));
+            *stage = Stage::Waits(number);
         }
     }
 
@@ -73,20 +100,53 @@ impl Connection {
     pub(super) async fn ended(&self) {
         loop {
             self.end.notified().await;
-            if self.number().is_some() {
+            if matches!(*self.stage(), Stage::Waits(_)) {
                 return;
             }
         }
     }
 
-    fn number(&self) -> MutexGuard<'_, Option<u64>> {
-        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
         self.serves();
+    }
+}
+
+/// The body of an answer. When it is dropped, its connection has all of it.
+#[derive(Debug)]
+pub(super) struct Answer<B> {
+    body: B,
+    connection: Arc<Connection>,
+}
+
+impl<B: Body + Unpin> Body for Answer<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B> Drop for Answer<B> {
+    fn drop(&mut self) {
+        *self.connection.stage() = Stage::Answered;
     }
 }
 
@@ -99,18 +159,19 @@ mod tests {
     #[tokio::test]
     async fn the_one_that_has_waited_for_longest_has_to_go_and_none_that_has_a_request() {
         let idle = Idle::default();
-        let [first, second, third] = [(); 3].map(|()| idle.connection());
+        let [first, second, third] = [(); 3].map(|()| Arc::new(idle.connection()));
         let gone = |connection: &Connection| connection.ended().now_or_never().is_some();
         first.serves();
         drop(second);
         let fourth = idle.connection();
-        first.waits();
+        drop(first.answers(()));
+        first.flushed();
         idle.end_longest();
-        assert_eq!([&first, &third, &fourth].map(gone), [false, true, false]);
+        assert_eq!([&*first, &third, &fourth].map(gone), [false, true, false]);
         fourth.serves();
         idle.end_longest();
         assert_eq!(
-            [&first, &fourth].map(gone),
+            [&*first, &fourth].map(gone),
             [true, false],
             "it waits again, and the other does not"
         );
@@ -121,5 +182,25 @@ mod tests {
         assert!(!gone(&late), "a request has just come");
         drop((first, third, fourth, late));
         assert!(idle.state().waiting.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_connection_does_not_wait_before_its_answer_has_been_written() {
+        let idle = Idle::default();
+        let connection = Arc::new(idle.connection());
+        let gone = || {
+            idle.end_longest();
+            connection.ended().now_or_never().is_some()
+        };
+        connection.serves();
+        connection.flushed();
+        assert!(!gone(), "what was flushed is none of the answer");
+        let answer = connection.answers(());
+        connection.flushed();
+        assert!(!gone(), "some of the answer is flushed");
+        drop(answer);
+        assert!(!gone(), "its end is not");
+        connection.flushed();
+        assert!(gone());
     }
 }

@@ -14,17 +14,20 @@ use tokio::time::{Sleep, sleep};
 
 /// A stream that fails when its peer does not take what is written. The time runs from the first write that has to wait until
 /// everything is with the system: taking a byte now and then does not begin it anew.
-pub(super) struct Impatient<S> {
+pub(super) struct Impatient<S, F> {
     stream: S,
     patience: Duration,
+    /// Called whenever everything that was written is with the system.
+    flushed: F,
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Impatient<S> {
-    pub(super) fn new(stream: S, patience: Duration) -> Self {
+impl<S, F: Fn()> Impatient<S, F> {
+    pub(super) fn new(stream: S, patience: Duration, flushed: F) -> Self {
         Self {
             stream,
             patience,
+            flushed,
             waiting: None,
         }
     }
@@ -42,7 +45,7 @@ impl<S> Impatient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
+impl<S: AsyncRead + Unpin, F: Fn() + Unpin> AsyncRead for Impatient<S, F> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -52,7 +55,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
+impl<S: AsyncWrite + Unpin, F: Fn() + Unpin> AsyncWrite for Impatient<S, F> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.within(context, written)
@@ -75,6 +78,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(context))?;
         self.waiting = None;
+        (self.flushed)();
         Poll::Ready(Ok(()))
     }
 
@@ -94,7 +98,7 @@ mod tests {
     #[tokio::test]
     async fn a_peer_that_reads_nothing_is_given_up() {
         let (ours, _theirs) = duplex(64);
-        let error = Impatient::new(ours, SHORT).write_all(&[0; 65]).await;
+        let error = Impatient::new(ours, SHORT, || ()).write_all(&[0; 65]).await;
         assert_eq!(error.expect_err("nobody reads").kind(), io::ErrorKind::TimedOut);
     }
 
@@ -108,7 +112,7 @@ mod tests {
             }
         });
         // A byte at a time, this would take fifty times as long.
-        let error = Impatient::new(ours, SHORT).write_all(&[0; 1_000]).await;
+        let error = Impatient::new(ours, SHORT, || ()).write_all(&[0; 1_000]).await;
         assert_eq!(error.expect_err("hardly anybody reads").kind(), io::ErrorKind::TimedOut);
         reader.await.expect("the reader ends");
     }
@@ -117,7 +121,7 @@ mod tests {
     async fn an_answer_that_is_taken_leaves_all_the_time_for_the_next_one() {
         const PATIENCE: Duration = Duration::from_secs(2);
         let (ours, mut theirs) = duplex(64);
-        let mut ours = Impatient::new(ours, PATIENCE);
+        let mut ours = Impatient::new(ours, PATIENCE, || ());
         let reader = tokio::spawn(async move {
             let mut taken = [0; 100];
             for _ in 0..4 {

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use axum::routing::get;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -23,18 +23,23 @@ async fn asked(address: SocketAddr) -> TcpStream {
     stream
 }
 
+/// Until what comes back with the address is dropped, whatever is asked for there is large.
+async fn serving(limits: Limits) -> (SocketAddr, watch::Sender<Option<Instant>>) {
+    let router = Router::new().route("/", get(|| async { vec![b'x'; LARGE] }));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let (stop, stopped) = watch::channel(None);
+    tokio::spawn(serve(listener, router, limits, stopped));
+    (address, stop)
+}
+
 #[tokio::test]
 async fn a_peer_that_does_not_read_its_answer_loses_its_connection() {
-    let router = Router::new().route("/", get(|| async { vec![b'x'; LARGE] }));
     let limits = Limits {
         answer_write: Duration::from_millis(100),
         ..Limits::default()
     };
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("bound");
-    let (_stop, stopped) = watch::channel(None);
-    let server = tokio::spawn(serve(listener, router, limits, stopped));
-
+    let (address, _stop) = serving(limits).await;
     let mut stuck = asked(address).await;
     // It reads nothing, and hears that it was given up from that nobody takes what it sends.
     let given_up = timeout(PATIENCE, async {
@@ -43,5 +48,28 @@ async fn a_peer_that_does_not_read_its_answer_loses_its_connection() {
         }
     });
     given_up.await.expect("it is given up");
-    server.abort();
+}
+
+#[tokio::test]
+async fn for_a_new_connection_none_has_to_go_whose_answer_is_still_being_read() {
+    let limits = Limits {
+        connections: 1,
+        ..Limits::default()
+    };
+    let (address, _stop) = serving(limits).await;
+    let mut slow = asked(address).await;
+    // The answer is there, and the most of it is not written.
+    let mut read = Vec::new();
+    while !read.ends_with(b"\r\n\r\n") {
+        read.push(slow.read_u8().await.expect("a head"));
+    }
+    let mut next = asked(address).await;
+    read.resize(LARGE, 0);
+    let whole = timeout(PATIENCE, slow.read_exact(&mut read)).await;
+    whole.expect("in time").expect("the connection is there to the end");
+    // Now it waits for a request, and the other one has its turn when it is gone.
+    drop(slow);
+    let answered = timeout(PATIENCE, next.read_exact(&mut read[..15])).await;
+    answered.expect("in time").expect("an answer");
+    assert_eq!(&read[..15], b"HTTP/1.1 200 OK");
 }
