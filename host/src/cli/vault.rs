@@ -1,7 +1,6 @@
 //! The keys of a data directory, while no gateway has it open. No other command works without one that runs.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
@@ -9,10 +8,8 @@ use super::Terminal;
 use super::failure::Failure;
 use crate::config::{KEY, key_source};
 use crate::domain::secret::Secret;
-use crate::domain::trail::{Deed, Signature, Verb};
 use crate::keyring::{self, Rotated};
 use crate::storage::Stores;
-use crate::trail::{Book, Trail};
 use crate::vault::KeySource;
 
 pub(super) const EXAMPLES: &str = "Examples, with the gateway stopped:
@@ -79,17 +76,6 @@ impl Data {
     }
 }
 
-/// Writes what was replaced into the platform's trail.
-async fn note(stores: &Stores, key: &KeySource, what: &str) -> Result<(), Failure> {
-    let vault = keyring::open(&*stores.documents, key).await.map_err(declined)?;
-    let trail = Trail::new(Arc::clone(&stores.documents), Arc::new(vault));
-    let (by, deed) = (Signature::gateway(), Deed::new(Verb::Rotate, what));
-    trail.note(&Book::Platform, &by, deed).await.map_err(|error| {
-        let text = format!("the key was replaced, and that could not be written into the trail: {error}");
-        Failure::Declined(text)
-    })
-}
-
 pub(super) async fn run(command: Command, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
     match command {
         Command::RotateRootKey { data, new_key_file } => {
@@ -106,11 +92,8 @@ pub(super) async fn run(command: Command, terminal: &mut Terminal<'_>) -> Result
                 return Err(Failure::Usage(text));
             }
             let stores = data.open()?;
-            let rotated = keyring::rotate_root_key(&*stores.documents, &data.key()?, &new).await;
+            let rotated = keyring::rotate_root_key(&stores.documents, &data.key()?, &new).await;
             let rotated = rotated.map_err(declined)?;
-            if matches!(rotated, Rotated::Now) {
-                note(&stores, &new, "vault/root-key").await?;
-            }
             let line = match rotated {
                 Rotated::Now => "the root key was replaced; start the gateway with the new one",
                 Rotated::Before => "this is the root key already; start the gateway with it",
@@ -120,7 +103,7 @@ pub(super) async fn run(command: Command, terminal: &mut Terminal<'_>) -> Result
         Command::RotateDataKey { data } => {
             let stores = data.open()?;
             let (source, errors, mut told) = (data.key()?, &mut *terminal.errors, 0);
-            let swept = keyring::rotate_data_key(&*stores.documents, &source, |swept| {
+            let swept = keyring::rotate_data_key(&stores.documents, &source, |swept| {
                 if swept.seen / STEP > told {
                     told = swept.seen / STEP;
                     // A sign of life that nobody sees changes nothing.
@@ -128,7 +111,6 @@ pub(super) async fn run(command: Command, terminal: &mut Terminal<'_>) -> Result
                 }
             });
             let swept = swept.await.map_err(declined)?;
-            note(&stores, &source, "vault/data-key").await?;
             writeln!(
                 terminal.output,
                 "the data key was replaced; of {} documents {} were sealed anew",

@@ -1,12 +1,15 @@
 //! Replacing keys. Whatever interrupts it, the data opens afterwards, and the same command again goes on where it was.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{DOCUMENT, KeyringError, of, read, stored, unwrap};
-use crate::storage::{Change, Documents, Durability, Expect, Stored};
+use crate::domain::trail::{Deed, Signature, Verb};
+use crate::storage::{Change, Documents, Durability, Expect, StorageError, Stored};
+use crate::trail::{Book, Trail};
 use crate::vault::{KeySource, Keys, RootKey, RootKeyError, Vault};
 
 /// Documents that are looked at, and written, in one go. The largest have some 60 KiB.
@@ -33,17 +36,17 @@ pub struct Swept {
     pub resealed: usize,
 }
 
-/// Wraps the keys with another root key. One document is written, so the data opens with the old one or with the new one
-/// at any time, and a new key file is on the disk before.
+/// Wraps the keys with another root key. One batch is written, with the entry of the platform's trail in it, so the data
+/// opens with the old one or with the new one at any time, and a new key file is on the disk before.
 ///
 /// # Errors
-/// When either key cannot be had, the old one is not the one, or the document cannot be written.
+/// When either key cannot be had, the old one is not the one, or the batch cannot be written.
 pub async fn rotate_root_key(
-    documents: &dyn Documents,
+    documents: &Arc<dyn Documents>,
     old: &KeySource,
     new: &KeySource,
 ) -> Result<Rotated, KeyringError> {
-    let stored = stored(documents).await?;
+    let stored = stored(&**documents).await?;
     let old_root = read(old)?;
     let keys = match unwrap(&old_root, old, &stored) {
         Ok(keys) => keys,
@@ -57,32 +60,36 @@ pub async fn rotate_root_key(
     if new_root == old_root {
         return Err(KeyringError::SameKey);
     }
-    write(documents, &new_root, &keys, &stored).await?;
+    let change = wrapped(&new_root, &keys, &stored);
+    write_down(documents, &keys, "vault/root-key", change).await?;
     Ok(Rotated::Now)
 }
 
-/// Makes a new data key, seals with it whatever is sealed with an older one, and removes the older one. `progress` is told
-/// after each page.
+/// Makes a new data key, seals with it whatever is sealed with an older one, and removes the older one, with an entry of the
+/// platform's trail in the same batch. `progress` is told after each page.
 ///
 /// # Errors
 /// When the root key is not the one, something sealed does not open, or a document cannot be written. The older data key
 /// stays then.
 pub async fn rotate_data_key(
-    documents: &dyn Documents,
+    documents: &Arc<dyn Documents>,
     source: &KeySource,
     mut progress: impl FnMut(Swept),
 ) -> Result<Swept, KeyringError> {
     let root = read(source)?;
-    let mut found = stored(documents).await?;
+    let mut found = stored(&**documents).await?;
     let mut keys = unwrap(&root, source, &found)?;
     // More than one is what an earlier rotation left that was interrupted: it is taken to its end.
     if keys.data_keys().len() == 1 {
         keys = keys.with_new_data_key(Timestamp::now());
-        write(documents, &root, &keys, &found).await?;
-        found = stored(documents).await?;
+        documents
+            .write(vec![wrapped(&root, &keys, &found)], Durability::Synced)
+            .await?;
+        found = stored(&**documents).await?;
     }
-    let swept = reseal(documents, &Vault::with(keys.clone()), &mut progress).await?;
-    write(documents, &root, &keys.without_old_data_keys(), &found).await?;
+    let swept = reseal(&**documents, &Vault::with(keys.clone()), &mut progress).await?;
+    let keys = keys.without_old_data_keys();
+    write_down(documents, &keys, "vault/data-key", wrapped(&root, &keys, &found)).await?;
     Ok(swept)
 }
 
@@ -122,11 +129,25 @@ async fn reseal(
     }
 }
 
-async fn write(documents: &dyn Documents, root: &RootKey, keys: &Keys, found: &Stored) -> Result<(), KeyringError> {
-    let wrapped = Bytes::from(root.wrap(keys));
-    documents
-        .put(DOCUMENT, wrapped, Expect::Unchanged(found.revision))
-        .await?;
+/// The keys' document, to be written unless somebody else has meanwhile.
+fn wrapped(root: &RootKey, keys: &Keys, found: &Stored) -> Change {
+    Change::Put {
+        key: DOCUMENT.to_owned(),
+        value: Bytes::from(root.wrap(keys)),
+        expect: Expect::Unchanged(found.revision),
+    }
+}
+
+/// Makes the change that ends a rotation, and says so in the platform's trail. The trail is sealed with these keys.
+async fn write_down(
+    documents: &Arc<dyn Documents>,
+    keys: &Keys,
+    what: &str,
+    change: Change,
+) -> Result<(), StorageError> {
+    let trail = Trail::new(Arc::clone(documents), Arc::new(Vault::with(keys.clone())));
+    let (by, deed) = (Signature::gateway(), Deed::new(Verb::Rotate, what));
+    trail.write(&Book::Platform, &by, deed, vec![change]).await?;
     Ok(())
 }
 

@@ -8,8 +8,10 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::domain::secret::Secret;
+use crate::domain::trail::Verb;
 use crate::storage::memory::Memory;
 use crate::storage::{Change, Durability, Revision};
+use crate::trail::{Book, Filter, Page, Trail};
 
 /// More than one page of the sweep.
 const DOCUMENTS: usize = 450;
@@ -79,6 +81,33 @@ impl World {
             assert_eq!(opened.expose(), value(number));
         }
         assert_eq!(all["tenants/acme/tenant"], b"{\"name\":\"acme\"}");
+    }
+
+    /// What the platform's trail says was replaced, the latest first. It is whole.
+    async fn rotations(&self, source: &KeySource) -> Vec<String> {
+        let vault = open(&*self.documents, source).await.expect("opened");
+        let trail = Trail::new(Arc::clone(&self.documents), Arc::new(vault));
+        let whole = trail.verify(&Book::Platform).await.expect("a trail");
+        assert_eq!(whole.trouble, None);
+        let page = Page {
+            before: None,
+            limit: 200,
+        };
+        let listing = trail.list(&Book::Platform, &Filter::default(), page).await;
+        let entries = listing.expect("a listing").entries.into_iter();
+        entries
+            .map(|kept| {
+                assert_eq!(kept.entry.verb, Verb::Rotate);
+                kept.entry.object
+            })
+            .collect()
+    }
+
+    /// That there is one entry for each data key that is gone, and none for one that is still there.
+    async fn assert_written_down(&self, source: &KeySource) {
+        let ids = self.ids(source).await;
+        let gone = usize::try_from(ids[0]).expect("few") - 1;
+        assert_eq!(self.rotations(source).await, vec!["vault/data-key"; gone], "{ids:?}");
     }
 
     async fn ids(&self, source: &KeySource) -> Vec<u32> {
@@ -177,24 +206,25 @@ async fn the_root_key_is_replaced_without_touching_what_is_sealed() {
     let (old, new) = (world.source("old"), world.source("new"));
     let mut before = world.all().await;
     assert_eq!(
-        rotate_root_key(&*world.documents, &old, &new).await.expect("rotated"),
+        rotate_root_key(&world.documents, &old, &new).await.expect("rotated"),
         Rotated::Now
     );
     world.assert_whole(&new).await;
     let mut after = world.all().await;
     assert_ne!(before.remove(DOCUMENT), after.remove(DOCUMENT));
+    after.retain(|place, _| !place.starts_with("trail/"));
     assert_eq!(before, after);
     assert!(
         open(&*world.documents, &old).await.is_err(),
         "the old one opens nothing"
     );
     assert_eq!(
-        rotate_root_key(&*world.documents, &old, &new).await.expect("once more"),
+        rotate_root_key(&world.documents, &old, &new).await.expect("once more"),
         Rotated::Before
     );
-    let same = rotate_root_key(&*world.documents, &new, &new).await.err();
+    let same = rotate_root_key(&world.documents, &new, &new).await.err();
     assert!(matches!(same, Some(KeyringError::SameKey)));
-    let other = rotate_root_key(&*world.documents, &old, &world.source("third")).await;
+    let other = rotate_root_key(&world.documents, &old, &world.source("third")).await;
     assert!(other.is_err(), "neither key is the one");
     assert!(!world.path("third").exists());
 }
@@ -205,17 +235,23 @@ async fn a_rotation_of_the_root_key_that_is_cut_off_at_any_write_leaves_one_of_t
         let world = World::new();
         world.fill().await;
         let (old, new) = (world.source("old"), world.source("new"));
-        let failing = Failing {
+        let failing = Arc::new(Failing {
             documents: Arc::clone(&world.documents),
             at: 0,
             after,
             writes: AtomicUsize::new(0),
-        };
-        rotate_root_key(&failing, &old, &new).await.expect_err("it was cut off");
-        world.assert_whole(if after { &new } else { &old }).await;
+        });
+        let documents: Arc<dyn Documents> = failing.clone();
+        let cut_off = rotate_root_key(&documents, &old, &new).await;
+        cut_off.expect_err("it was cut off");
+        let left = if after { &new } else { &old };
+        world.assert_whole(left).await;
+        assert_eq!(world.rotations(left).await, vec!["vault/root-key"; usize::from(after)]);
         // The same command again does the rest, if there is any.
-        rotate_root_key(&failing, &old, &new).await.expect("to its end");
+        let again = rotate_root_key(&documents, &old, &new).await;
+        again.expect("to its end");
         world.assert_whole(&new).await;
+        assert_eq!(world.rotations(&new).await, ["vault/root-key"]);
         assert!(failing.writes.load(Ordering::Relaxed) <= 2, "there is one write to cut");
     }
 }
@@ -227,7 +263,7 @@ async fn a_rotation_of_the_data_key_seals_everything_anew_and_forgets_the_old_ke
     let source = world.source("old");
     let before = world.all().await;
     let mut told = Vec::new();
-    let rotated = rotate_data_key(&*world.documents, &source, |swept| told.push(swept)).await;
+    let rotated = rotate_data_key(&world.documents, &source, |swept| told.push(swept)).await;
     let expected = Swept {
         seen: DOCUMENTS + 2,
         resealed: DOCUMENTS,
@@ -254,22 +290,24 @@ async fn a_rotation_of_the_data_key_that_is_cut_off_at_any_write_loses_nothing_a
             let world = World::new();
             world.fill().await;
             let source = world.source("old");
-            let failing = Failing {
+            let failing: Arc<dyn Documents> = Arc::new(Failing {
                 documents: Arc::clone(&world.documents),
                 at,
                 after,
                 writes: AtomicUsize::new(0),
-            };
+            });
             let rotated = rotate_data_key(&failing, &source, |_| ()).await;
             world.assert_whole(&source).await;
+            world.assert_written_down(&source).await;
             if rotated.is_ok() {
                 writes = Some(at);
                 break;
             }
-            rotate_data_key(&*world.documents, &source, |_| ())
+            rotate_data_key(&world.documents, &source, |_| ())
                 .await
                 .expect("to its end");
             world.assert_whole(&source).await;
+            world.assert_written_down(&source).await;
             let ids = world.ids(&source).await;
             // It was done already if only the last acknowledgement was lost.
             assert!(ids == [2] || (after && ids == [3]), "cut at {at}: {ids:?}");
@@ -285,7 +323,7 @@ async fn a_document_that_does_not_open_keeps_the_old_data_key() {
     world.fill().await;
     let (source, all) = (world.source("old"), world.all().await);
     world.put(&place(7), all[&place(8)].clone()).await;
-    let error = rotate_data_key(&*world.documents, &source, |_| ())
+    let error = rotate_data_key(&world.documents, &source, |_| ())
         .await
         .expect_err("refused");
     assert!(error.to_string().contains(&place(7)), "{error}");

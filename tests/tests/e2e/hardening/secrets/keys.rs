@@ -8,9 +8,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use patchbay::storage::{Change, Durability, Expect, Stores};
 use patchbay_tests::carrier::{Behaviour, FakeCarrier, Reply, StatusCode};
-use patchbay_tests::gateway::{Gateway, program};
+use patchbay_tests::gateway::{ADMIN_TOKEN, Gateway, program};
 use patchbay_tests::power::{PowerLoss, Unsynced};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::super::super::hostile::{MODULE, call, fetching};
@@ -143,6 +143,44 @@ async fn a_new_data_key_opens_what_was_there_and_nothing_that_is_put_back() -> R
         error.to_string().contains("data key 1, which is not there any more"),
         "{error}"
     );
+    Ok(())
+}
+
+/// Runs `patchbay trail …` as the platform admin.
+fn trail(gateway: &Gateway, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(program()?)
+        .arg("trail")
+        .args(arguments)
+        .env("PATCHBAY_URL", gateway.admin().base())
+        .env("PATCHBAY_TOKEN", ADMIN_TOKEN)
+        .output()?;
+    done(&output)
+}
+
+#[tokio::test]
+async fn the_trail_says_which_keys_were_replaced_and_is_whole_with_the_new_ones() -> Result<()> {
+    let world = World::new().await?;
+    done(&world.vault(&["rotate-root-key", "--new-key-file", "new.key"], &[])?)?;
+    // The same again, as after a crash: it changes nothing, so it is no other entry.
+    done(&world.vault(&["rotate-root-key", "--new-key-file", "new.key"], &[])?)?;
+    done(&world.vault(&["rotate-data-key", "--key-file", "new.key"], &[])?)?;
+    let new = key(world.folder.path(), "new.key");
+    let gateway = Gateway::start_in(Arc::clone(&world.folder), &["--key-file", &new])?;
+    let listed: Value = serde_json::from_str(&trail(&gateway, &["list", "--object", "vault/", "--json"])?)?;
+    let listed = listed["items"].as_array().context("entries")?;
+    let told: Vec<_> = listed
+        .iter()
+        .map(|entry| (&entry["by"]["kind"], &entry["verb"], &entry["object"]))
+        .collect();
+    let rotated = |what: &'static str| (json!("gateway"), json!("rotate"), json!(what));
+    let (data, root) = (rotated("vault/data-key"), rotated("vault/root-key"));
+    assert_eq!(told, [(&data.0, &data.1, &data.2), (&root.0, &root.1, &root.2)]);
+    // What was written before is there, and follows.
+    assert!(trail(&gateway, &["list"])?.contains("tenants/acme"));
+    assert!(trail(&gateway, &["list", "acme"])?.contains("secrets/token"));
+    for tenant in [&[][..], &["acme"]] {
+        trail(&gateway, &[&["verify"], tenant].concat())?;
+    }
     Ok(())
 }
 
