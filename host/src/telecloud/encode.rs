@@ -82,8 +82,6 @@ fn is_xml(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
     use crate::domain::event::Vars;
 
@@ -137,58 +135,5 @@ mod tests {
         assert!(encode(&Reply::failure(exact.as_str())).contains(&exact));
         let cut = format!("<ERROR>{}…</ERROR>", "é".repeat(ERROR_CHARS_MAX - 1));
         assert!(encode(&Reply::failure(format!("{exact}é"))).contains(&cut));
-    }
-
-    /// What an independent parser makes of a body: the elements below `MODULE`, in order.
-    fn parsed(body: &str) -> Vec<(String, String)> {
-        let document = roxmltree::Document::parse(body).expect("well-formed");
-        assert_eq!(document.root_element().tag_name().name(), "MODULE");
-        let elements = document.root_element().children();
-        elements
-            .map(|element| {
-                let name = element.tag_name().name().to_owned();
-                (name, element.text().unwrap_or_default().to_owned())
-            })
-            .collect()
-    }
-
-    fn legal(text: &str) -> String {
-        text.chars()
-            .map(|character| if is_xml(character) { character } else { '\u{FFFD}' })
-            .collect()
-    }
-
-    /// Any text, and more than its share of the characters that XML treats specially.
-    fn text() -> impl Strategy<Value = String> {
-        prop_oneof![any::<String>(), "[\\x00-\\x20<>&;\"'\\]\u{FFFE}\u{FFFF}a]{1,40}"]
-    }
-
-    proptest! {
-        #[test]
-        fn any_var_set_survives_another_parser(
-            values in prop::collection::btree_map(1..=20_u8, text(), 0..20),
-            pending in any::<bool>(),
-        ) {
-            let mut vars = Vars::default();
-            let mut expected = vec![("SUCCESS".to_owned(), "Y".to_owned())];
-            if pending {
-                expected.push(("STATUS".to_owned(), "PENDING".to_owned()));
-            }
-            for (index, value) in values {
-                if !value.is_empty() {
-                    expected.push((format!("VAR{index}"), legal(&value)));
-                }
-                vars.set(index, value).expect("a VAR's number");
-            }
-            let body = encode(&Reply::Success { pending, vars });
-            prop_assert_eq!(body.lines().count(), 2);
-            prop_assert_eq!(parsed(&body), expected);
-        }
-
-        #[test]
-        fn any_error_survives_another_parser(error in text().prop_filter("not blank", |text| !text.trim().is_empty())) {
-            let expected = [("SUCCESS".to_owned(), "N".to_owned()), ("ERROR".to_owned(), legal(&error))];
-            prop_assert_eq!(parsed(&encode(&Reply::failure(error))), expected);
-        }
     }
 }
