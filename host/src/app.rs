@@ -243,13 +243,16 @@ async fn note(trail: &Trail, deed: Deed) {
     }
 }
 
-/// Says and writes down that a source was refused. It is called by whoever answers the source's last try.
+/// Says and writes down that a source is refused from now on. It is called by whoever answers the source's last try.
 fn guessed_on(trail: &Arc<Trail>) -> impl Fn(&Episode) + Send + Sync + 'static {
     let trail = Arc::clone(trail);
     move |episode| {
         guessed(episode);
-        let told = json!({"tried": episode.target.to_string(), "untold": episode.untold});
-        let deed = Deed::new(Verb::Refuse, "guessing").after(&told);
+        let Episode {
+            target, tries, untold, ..
+        } = episode;
+        let told = json!({"tried": target.to_string(), "tries": tries, "untold": untold});
+        let deed = Deed::new(Verb::Refuse, target.route()).after(&told);
         let by = Signature {
             actor: Actor::Stranger {},
             from: episode.source,
@@ -265,11 +268,17 @@ fn guessed_on(trail: &Arc<Trail>) -> impl Fn(&Episode) + Send + Sync + 'static {
 
 /// Says that a source was refused, once for each time that it begins.
 fn guessed(episode: &Episode) {
-    let Episode { target, source, untold } = episode;
+    let Episode {
+        target,
+        source,
+        tries,
+        untold,
+    } = episode;
     match source {
-        Some(source) => tracing::warn!(%target, %source, untold, "too many wrong ones: this source has to wait"),
+        Some(source) => tracing::warn!(%target, %source, tries, untold, "too many wrong ones: this source has to wait"),
         None => tracing::warn!(
             %target,
+            tries,
             untold,
             "too many wrong ones, and the proxy does not say from where: set X-Forwarded-For there, or they cannot be refused"
         ),

@@ -21,6 +21,7 @@ pub mod progress;
 pub mod quota;
 pub mod schedule;
 pub mod secret;
+pub mod source;
 pub mod subscriber;
 pub mod telecloud;
 pub mod tenant;

@@ -35,7 +35,7 @@ use crate::sandbox::Prepared;
 use crate::telecloud::decode::{self, DecodeLimits, Kind};
 use crate::vault::Vault;
 use event::Admitted;
-use on_record::OnRecord;
+use on_record::{OnRecord, Sender};
 
 pub use self::callback::{Callee, NoCallee};
 pub use self::password::{ChangePassword, InvalidPassword, NotRun, Password, Passwords};
@@ -118,18 +118,17 @@ pub struct Gateway {
     calls: TaskTracker,
 }
 
-/// A post whose event does not run.
+/// A post whose event does not run, and what is known of its sender.
 struct Turned {
     verdict: Box<Verdict>,
-    /// Whether it gets a record. Too many that nobody can tell apart from a flood get none.
-    on_record: bool,
+    sender: Sender,
 }
 
-impl From<Verdict> for Turned {
-    fn from(verdict: Verdict) -> Self {
-        Self {
+impl Turned {
+    fn of(sender: Sender) -> impl Fn(Verdict) -> Self {
+        move |verdict| Self {
             verdict: Box::new(verdict),
-            on_record: true,
+            sender,
         }
     }
 }
@@ -221,17 +220,16 @@ impl Gateway {
                 };
                 self.event(admitted).await
             }
-            Err(turned) if turned.on_record => self.finish(&serving.settings.path.tenant, &log, *turned.verdict).await,
-            Err(turned) => turned.verdict.reply,
+            Err(Turned { verdict, sender }) => self.finish(&serving.settings.path.tenant, &log, sender, *verdict).await,
         }
     }
 
     /// Ends a call in which no module ran. If there are too many of them, it is not put on record.
-    async fn finish(&self, tenant: &TenantName, log: &CallLog, verdict: Verdict) -> Reply {
+    async fn finish(&self, tenant: &TenantName, log: &CallLog, sender: Sender, verdict: Verdict) -> Reply {
         let Verdict {
             reply, outcome, detail, ..
         } = verdict;
-        if !self.on_record.takes(tenant) {
+        if !self.on_record.takes(tenant, sender) {
             return reply;
         }
         tell(outcome);
@@ -253,9 +251,22 @@ impl Gateway {
         log: &CallLog,
         post: Post,
     ) -> Result<(Arc<Event>, Arc<Prepared>), Turned> {
+        let event = self.read(serving, log, post)?;
+        // Only a test request needs no key.
+        let sender = if event.is_some() {
+            Sender::Known
+        } else {
+            Sender::Stranger
+        };
+        may_run(serving, event).map_err(Turned::of(sender))
+    }
+
+    /// Reads the post, and looks at its key. A test request has no event.
+    fn read(&self, serving: &Serving<Prepared>, log: &CallLog, post: Post) -> Result<Option<Box<Event>>, Turned> {
+        let stranger = Turned::of(Sender::Stranger);
         let body = post
             .body
-            .map_err(|error| Verdict::refused(error.sentence(), error.to_string()))?;
+            .map_err(|error| stranger(Verdict::refused(error.sentence(), error.to_string())))?;
         let request = decode::Request {
             method: &post.method,
             query: post.query.as_deref(),
@@ -263,36 +274,23 @@ impl Gateway {
             body: &body,
         };
         let received = decode::decode(request, self.config.decode)
-            .map_err(|error| Verdict::refused(error.sentence(), error.to_string()))?;
-        let event = match received.kind {
-            Kind::TestRequest => None,
+            .map_err(|error| stranger(Verdict::refused(error.sentence(), error.to_string())))?;
+        match received.kind {
+            Kind::TestRequest => Ok(None),
             Kind::Order(event) => {
                 log.identity(&event.service, &event.document);
                 self.authenticate(serving, post.source, &received.api_keys)?;
                 log.event(&event.service, &event.document);
-                Some(event)
+                Ok(Some(event))
             }
             Kind::MissingService(document) => {
                 log.identity("", &document);
                 self.authenticate(serving, post.source, &received.api_keys)?;
                 log.event("", &document);
-                return Err(Verdict::refused(MISSING_SERVICE, "the post has order data and no SERVICE").into());
+                let verdict = Verdict::refused(MISSING_SERVICE, "the post has order data and no SERVICE");
+                Err(Turned::of(Sender::Known)(verdict))
             }
-        };
-        if serving.settings.status == ModuleStatus::Suspended {
-            return Err(Verdict::refused(SUSPENDED, "the module is suspended").into());
         }
-        let version = serving.version.as_ref().ok_or_else(|| {
-            Verdict::refused(
-                NO_VERSION,
-                "the module has no active version, or it could not be made ready",
-            )
-        })?;
-        let event = event.ok_or_else(Verdict::test_passed)?;
-        if holds_placeholder(event.document.tree()) {
-            return Err(Verdict::refused(PLACEHOLDER, "a posted field holds the placeholder of a secret").into());
-        }
-        Ok((Arc::from(event), Arc::clone(&version.prepared)))
     }
 
     fn authenticate(
@@ -311,19 +309,34 @@ impl Gateway {
             Judged::Right(()) => return Ok(()),
             Judged::Refused(_) => {
                 let verdict = Verdict::refused(TOO_MANY_KEYS, "too many wrong keys came from this address");
-                return Err(Turned {
-                    verdict: Box::new(verdict),
-                    on_record: false,
-                });
+                return Err(Turned::of(Sender::Refused)(verdict));
             }
             Judged::Wrong if presented.is_empty() => "the post has no API key in APIAuth",
             Judged::Wrong => "the API key in APIAuth is none of the tenant's TeleCloud keys",
         };
-        Err(Turned {
-            verdict: Box::new(Verdict::refused(WRONG_KEY, detail)),
-            on_record: self.guard.may_record(tenant),
-        })
+        Err(Turned::of(Sender::Stranger)(Verdict::refused(WRONG_KEY, detail)))
     }
+}
+
+/// Whether the module takes this event now. None is a test request.
+fn may_run(serving: &Serving<Prepared>, event: Option<Box<Event>>) -> Result<(Arc<Event>, Arc<Prepared>), Verdict> {
+    if serving.settings.status == ModuleStatus::Suspended {
+        return Err(Verdict::refused(SUSPENDED, "the module is suspended"));
+    }
+    let version = serving.version.as_ref().ok_or_else(|| {
+        Verdict::refused(
+            NO_VERSION,
+            "the module has no active version, or it could not be made ready",
+        )
+    })?;
+    let event = event.ok_or_else(Verdict::test_passed)?;
+    if holds_placeholder(event.document.tree()) {
+        return Err(Verdict::refused(
+            PLACEHOLDER,
+            "a posted field holds the placeholder of a secret",
+        ));
+    }
+    Ok((Arc::from(event), Arc::clone(&version.prepared)))
 }
 
 /// Logs how a call ended, the louder the more it wants somebody to look. Ordinary ends are in the record, with everything that

@@ -8,7 +8,7 @@ mod proxies;
 mod table;
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,8 @@ use http::HeaderMap;
 
 use self::table::{Bucket, Table};
 use crate::domain::name::{ModulePath, TenantName};
+use crate::domain::source;
+use crate::domain::trail::module_route;
 use crate::vault::Vault;
 
 pub use self::proxies::Proxies;
@@ -26,11 +28,8 @@ const TRIES: u32 = 10;
 /// For each further one. At six a minute even a key of six digits takes months, and a right one waits no longer than this.
 const EACH: Duration = Duration::from_secs(10);
 
-/// Wrong posts of one tenant that are recorded at once, and how long it takes until there may be one more. Enough to see
-/// what is wrong, and too few to fill a disk: 9,000 a day at most.
-const RECORDS: u32 = 60;
-
-/// Episodes that are told at once, and how long it takes until there may be one more: many sources must not fill the log.
+/// Episodes that are told at once, and how long it takes until there may be one more: many sources must fill neither the
+/// log nor the trail.
 const TOLD: u32 = 20;
 const TOLD_EACH: Duration = Duration::from_secs(60);
 
@@ -43,6 +42,18 @@ pub enum Target {
     Keys(TenantName),
     /// The secret in a module's callback URL.
     Callback(ModulePath),
+}
+
+impl Target {
+    /// The route of what is guessed at, as the trail names it.
+    #[must_use]
+    pub fn route(&self) -> String {
+        match self {
+            Self::Tokens => "tokens".to_owned(),
+            Self::Keys(tenant) => format!("tenants/{tenant}/telecloud-keys"),
+            Self::Callback(module) => format!("{}/callback", module_route(module)),
+        }
+    }
 }
 
 impl fmt::Display for Target {
@@ -63,6 +74,8 @@ pub struct Episode {
     /// Who tried: an address, or the start of a network. None where a proxy does not say for whom it speaks; then nothing
     /// is refused.
     pub source: Option<IpAddr>,
+    /// How many were wrong until then.
+    pub tries: u32,
     /// Episodes of others that were not told since the last one that was.
     pub untold: u64,
 }
@@ -89,7 +102,6 @@ pub struct Guard {
 #[derive(Default)]
 struct State {
     tries: Table<(Option<IpAddr>, Target)>,
-    records: Table<TenantName>,
     told: Bucket,
     untold: u64,
 }
@@ -117,7 +129,7 @@ impl Guard {
     pub fn refuses(&self, source: Option<IpAddr>, target: &Target) -> Option<Duration> {
         let now = Instant::now();
         let state = self.state();
-        let seen = state.tries.get(&(source.map(network), target.clone()))?;
+        let seen = state.tries.get(&(source.map(source::of), target.clone()))?;
         if source.is_none() || !seen.right.is_empty() {
             return None;
         }
@@ -137,7 +149,7 @@ impl Guard {
         mut look: impl FnMut(&str) -> Option<T>,
     ) -> Judged<T> {
         let now = Instant::now();
-        let source = source.map(network);
+        let source = source.map(source::of);
         let key = (source, target.clone());
         let print = |text: &str| self.vault.hash_for("what was right before", text.as_bytes());
         let known = {
@@ -179,19 +191,6 @@ impl Guard {
         }
     }
 
-    /// Whether one more post to this tenant's modules may be recorded that had a wrong key or none.
-    #[must_use]
-    pub fn may_record(&self, tenant: &TenantName) -> bool {
-        let now = Instant::now();
-        let mut state = self.state();
-        let bucket = &mut state.records.entry(tenant.clone(), now).bucket;
-        let may = bucket.full(now, RECORDS, EACH).is_none();
-        if may {
-            bucket.add(1, now, RECORDS, EACH);
-        }
-        may
-    }
-
     fn wrong(&self, key: (Option<IpAddr>, Target), tries: u32, now: Instant) {
         let (source, target) = key.clone();
         let episode = {
@@ -199,7 +198,10 @@ impl Guard {
             let seen = state.tries.entry(key, now);
             if seen.bucket.is_empty(now) {
                 seen.in_episode = false;
+                seen.tries = 0;
             }
+            seen.tries = seen.tries.saturating_add(tries);
+            let tried = seen.tries;
             seen.bucket.add(tries, now, TRIES, EACH);
             let begins = !seen.in_episode && seen.bucket.full(now, TRIES, EACH).is_some();
             seen.in_episode |= begins;
@@ -209,6 +211,7 @@ impl Guard {
                     Some(Episode {
                         target,
                         source,
+                        tries: tried,
                         untold: std::mem::take(&mut state.untold),
                     })
                 }
@@ -227,17 +230,6 @@ impl Guard {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A customer of a provider has a whole network of IPv6 addresses, so that counts as one.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        address => address,
     }
 }
 

@@ -128,12 +128,12 @@ impl Trail {
         self.write(book, by, deed, Vec::new()).await.map(drop)
     }
 
-    /// Writes that somebody tried what they may not. Tries of the same thing, by the same actor from the same network, are
-    /// counted, and only the first, the tenth and so on are entries. That one could not be written is no reason to refuse
+    /// Writes that somebody who is known tried what they may not. Tries of the same thing, by the same actor from the same
+    /// network, are counted, and only the first, the tenth and so on are entries. That one could not be written is no reason to refuse
     /// otherwise, so the log says so and nobody else.
     pub async fn refused(&self, book: &Book, by: &Signature, what: &str, object: &str) {
-        let episode = format!("{what} by {}", by.actor);
-        let Some(tries) = self.refusals.count(&episode, by.from, Instant::now()) else {
+        let kind = format!("{what} by {}", by.actor);
+        let Some(tries) = self.refusals.count(&kind, by.from, Instant::now()) else {
             return;
         };
         let deed = Deed::new(Verb::Refuse, object).after(&serde_json::json!({"tried": what, "tries": tries}));

@@ -11,10 +11,19 @@ use crate::domain::name::TenantName;
 /// How often something may happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// In the long run.
-    pub per_second: u32,
+    /// From one to the next, in the long run.
+    pub each: Duration,
     /// At once, after a quiet time.
     pub burst: u32,
+}
+
+impl Rate {
+    /// So many a second, one at least.
+    #[must_use]
+    pub fn per_second(times: u32, burst: u32) -> Self {
+        let each = Duration::from_secs(1) / times.max(1);
+        Self { each, burst }
+    }
 }
 
 /// How much of its rate each tenant has used up. Grows by the tenants that ever were, an instant each.
@@ -27,16 +36,16 @@ impl Rates {
         self.take_at(Instant::now(), tenant, rate)
     }
 
-    fn take_at(&self, now: Instant, tenant: &TenantName, rate: Rate) -> bool {
-        let each = Duration::from_secs(1) / rate.per_second.max(1);
+    /// The same, at this time.
+    pub fn take_at(&self, now: Instant, tenant: &TenantName, rate: Rate) -> bool {
         let mut tenants = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // When everything that was let through would have happened, had it come at the rate of the long run.
         let due = match tenants.get_mut(tenant) {
             Some(due) => due,
             None => tenants.entry(tenant.clone()).or_insert(now),
         };
-        let next = (*due).max(now) + each;
-        let may = next <= now + each * rate.burst.max(1);
+        let next = (*due).max(now) + rate.each;
+        let may = next <= now + rate.each * rate.burst.max(1);
         if may {
             *due = next;
         }
@@ -48,11 +57,6 @@ impl Rates {
 mod tests {
     use super::*;
 
-    const RATE: Rate = Rate {
-        per_second: 10,
-        burst: 3,
-    };
-
     fn tenant(name: &str) -> TenantName {
         TenantName::parse(name).expect("a name")
     }
@@ -62,10 +66,11 @@ mod tests {
         let rates = Rates::default();
         let (north, south) = (tenant("north"), tenant("south"));
         let begin = Instant::now();
-        let taken = |now, tenant| (0..10).filter(|_| rates.take_at(now, tenant, RATE)).count();
+        let rate = Rate::per_second(10, 3);
+        let taken = |now, tenant| (0..10).filter(|_| rates.take_at(now, tenant, rate)).count();
         assert_eq!((taken(begin, &north), taken(begin, &south)), (3, 3));
         let times = (1..=100).map(|n| begin + n * Duration::from_millis(50));
-        let went = times.filter(|now| rates.take_at(*now, &north, RATE)).count();
+        let went = times.filter(|now| rates.take_at(*now, &north, rate)).count();
         assert_eq!(went, 50, "10 a second for 5 s");
         let later = begin + Duration::from_secs(3_600);
         assert_eq!(

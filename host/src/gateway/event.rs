@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::on_record::Sender;
 use super::{Gateway, RECORD};
 use crate::domain::answer::Reply;
 use crate::domain::call::{CallId, Exchange, Outcome};
@@ -39,10 +40,7 @@ impl Gateway {
     pub(super) async fn event(self: &Arc<Self>, admitted: Admitted) -> Reply {
         let settings = &admitted.serving.settings;
         let (event, log, tenant) = (&admitted.event, &admitted.log, &settings.path.tenant);
-        let rate = Rate {
-            per_second: settings.quota.calls_per_second,
-            burst: settings.quota.burst,
-        };
+        let rate = Rate::per_second(settings.quota.calls_per_second, settings.quota.burst);
         if let Err(error) = self.jobs.link(&settings.path, event).await {
             // The event itself does not need it, and the next one tries again.
             tracing::error!(%error, "a pending order could not be linked");
@@ -168,7 +166,7 @@ impl Gateway {
             detail,
             came,
         } = verdict(action, result, &log.exchanges());
-        if is_busy && !self.on_record.takes(&settings.path.tenant) {
+        if is_busy && !self.on_record.takes(&settings.path.tenant, Sender::Known) {
             running.refused(&reply).await;
             return reply;
         }
@@ -197,7 +195,7 @@ impl Gateway {
     /// The event does not get to run: the tenant has had too many.
     async fn too_often(&self, tenant: &TenantName, log: &CallLog, event: &Event, running: &Running) -> Reply {
         let busy = verdict(event.action.kind(), Err(Busy::Rate.into()), &[]);
-        let reply = self.finish(tenant, log, busy).await;
+        let reply = self.finish(tenant, log, Sender::Known, busy).await;
         running.refused(&reply).await;
         reply
     }
@@ -209,14 +207,14 @@ impl Gateway {
             detail: Some(format!("the same event as call {of}, and answered as that one")),
             ..Verdict::answered(reply)
         };
-        self.finish(tenant, log, verdict).await
+        self.finish(tenant, log, Sender::Known, verdict).await
     }
 
     /// Nobody knows whether the event was answered already, so it does not run.
     async fn not_claimed(&self, tenant: &TenantName, log: &CallLog, error: &JobError) -> Reply {
         tracing::error!(%error, "an event could not be claimed");
         let verdict = Verdict::refused(NOT_RECORDED, format!("the event could not be claimed: {error}"));
-        self.finish(tenant, log, verdict).await
+        self.finish(tenant, log, Sender::Known, verdict).await
     }
 }
 

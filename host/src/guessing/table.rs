@@ -28,6 +28,8 @@ impl<K> Default for Table<K> {
 pub(super) struct Row {
     pub(super) bucket: Bucket,
     pub(super) right: Right,
+    /// Wrong ones since the bucket was empty.
+    pub(super) tries: u32,
     /// Whether it was told that the bucket is full, and it has not been empty since.
     pub(super) in_episode: bool,
     touched: Option<Instant>,

@@ -1,45 +1,50 @@
-//! Refused tries, as episodes: whoever tries the same thing a thousand times is four entries, and not a thousand.
+//! What somebody tried and may not, counted: whoever tries the same thing a thousand times is four entries, and not a thousand.
+//!
+//! Who it was is known. What strangers try is guessing, and is counted where they are refused.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// An episode is over when nothing more was tried for so long.
+use crate::domain::source;
+
+/// Counting begins anew when nothing more was tried for so long.
 const QUIET: Duration = Duration::from_secs(3_600);
 
-/// Most episodes at once. Those beyond are counted together, so that a thousand addresses cannot fill the memory.
-const EPISODES_MAX: usize = 1_024;
+/// Most things that are counted at once. Those beyond are counted together, so that nobody can fill the memory.
+const COUNTS_MAX: usize = 1_024;
 
 #[derive(Debug)]
-struct Episode {
+struct Count {
     tries: u64,
     last: Instant,
 }
 
 /// What is tried in vain at present.
 #[derive(Debug, Default)]
-pub(super) struct Refusals(Mutex<HashMap<String, Episode>>);
+pub(super) struct Refusals(Mutex<HashMap<String, Count>>);
 
 impl Refusals {
-    /// Counts a try, and says how many there were in its episode if that is worth an entry: the first, the tenth, the
-    /// hundredth, and so on.
+    /// Counts a try, and says how many of its kind there were if that is worth an entry: the first, the tenth, the hundredth,
+    /// and so on.
     pub(super) fn count(&self, what: &str, from: Option<IpAddr>, now: Instant) -> Option<u64> {
-        let mut episodes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut key = format!("{what} from {}", from.map_or_else(String::new, network));
-        if !episodes.contains_key(&key) && episodes.len() >= EPISODES_MAX {
-            episodes.retain(|_, episode| now.duration_since(episode.last) < QUIET);
-            if episodes.len() >= EPISODES_MAX {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = from.map_or_else(String::new, |from| source::of(from).to_string());
+        let mut key = format!("{what} from {from}");
+        if !counts.contains_key(&key) && counts.len() >= COUNTS_MAX {
+            counts.retain(|_, count| now.duration_since(count.last) < QUIET);
+            if counts.len() >= COUNTS_MAX {
                 key = String::new();
             }
         }
-        let episode = episodes.entry(key).or_insert(Episode { tries: 0, last: now });
-        if now.duration_since(episode.last) >= QUIET {
-            episode.tries = 0;
+        let count = counts.entry(key).or_insert(Count { tries: 0, last: now });
+        if now.duration_since(count.last) >= QUIET {
+            count.tries = 0;
         }
-        episode.tries = episode.tries.saturating_add(1);
-        episode.last = now;
-        power_of_ten(episode.tries).then_some(episode.tries)
+        count.tries = count.tries.saturating_add(1);
+        count.last = now;
+        power_of_ten(count.tries).then_some(count.tries)
     }
 }
 
@@ -48,17 +53,6 @@ fn power_of_ten(mut number: u64) -> bool {
         number /= 10;
     }
     number == 1
-}
-
-/// One customer of a provider has a whole network of addresses.
-fn network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).to_string()
-        }
-    }
 }
 
 #[cfg(test)]
@@ -73,11 +67,11 @@ mod tests {
     fn a_thousand_tries_are_four_entries() {
         let (refusals, now) = (Refusals::default(), Instant::now());
         let told: Vec<u64> = (0..1_000)
-            .filter_map(|_| refusals.count("token", from("192.0.2.1"), now))
+            .filter_map(|_| refusals.count("calls", from("192.0.2.1"), now))
             .collect();
         assert_eq!(told, [1, 10, 100, 1_000]);
         assert_eq!(
-            refusals.count("token", from("192.0.2.2"), now),
+            refusals.count("calls", from("192.0.2.2"), now),
             Some(1),
             "somebody else"
         );
@@ -87,7 +81,7 @@ mod tests {
             "something else"
         );
         assert_eq!(
-            refusals.count("token", from("192.0.2.1"), now + QUIET),
+            refusals.count("calls", from("192.0.2.1"), now + QUIET),
             Some(1),
             "an hour later"
         );
@@ -102,9 +96,9 @@ mod tests {
     }
 
     #[test]
-    fn more_episodes_than_can_be_kept_are_counted_together() {
+    fn more_than_can_be_counted_by_themselves_are_counted_together() {
         let (refusals, now) = (Refusals::default(), Instant::now());
-        for number in 0..EPISODES_MAX {
+        for number in 0..COUNTS_MAX {
             assert_eq!(refusals.count(&number.to_string(), None, now), Some(1));
         }
         let more: Vec<u64> = (0..100)

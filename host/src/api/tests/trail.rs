@@ -78,11 +78,7 @@ async fn every_route_that_changes_something_leaves_one_entry_that_says_who_did()
         // And nothing that was refused is said to have been done.
         let before = world.entries().await;
         world.run(&row, "pb_0000").await;
-        let refused = world.new_entries(&before).await;
-        assert!(
-            refused.iter().all(|kept| kept.entry.verb.to_string() == "refuse"),
-            "{name}: {refused:?}"
-        );
+        assert_eq!(world.new_entries(&before).await, [], "{name}");
     }
 }
 
@@ -281,19 +277,20 @@ async fn the_trail_of_a_removed_tenant_stays_and_is_none_of_the_next_ones_busine
 }
 
 #[tokio::test]
-async fn tries_in_vain_are_on_the_trail_as_episodes() {
+async fn what_a_token_tries_and_may_not_is_on_the_trail_the_first_time_the_tenth_and_so_on() {
     let world = World::new().await;
-    for _ in 0..10 {
-        world.send("GET", "/v1/tenants/acme", "pb_wrong", None).await;
-        world.send("GET", "/v1/tenants/acme", "", None).await;
-    }
+    // Guessing is not counted here.
+    world.send("GET", "/v1/tenants/acme", "pb_wrong", None).await;
+    world.send("GET", "/v1/tenants/acme", "", None).await;
     let (reader, other) = (
         world.token("acme", &[Scope::Read]).await,
         world.token("other", &ALL).await,
     );
-    world
-        .send("DELETE", "/v1/tenants/acme/modules/sim", &reader, None)
-        .await;
+    for _ in 0..99 {
+        world
+            .send("DELETE", "/v1/tenants/acme/modules/sim", &reader, None)
+            .await;
+    }
     world.send("GET", "/v1/tenants/acme/calls", &other, None).await;
     world.send("GET", "/v1/tenants/none/calls", &other, None).await;
     world.send("GET", "/v1/tenants/other/modules/none", &other, None).await;
@@ -311,20 +308,17 @@ async fn tries_in_vain_are_on_the_trail_as_episodes() {
             })
             .collect::<Vec<_>>()
     };
-    let told = |kind: &str, object: &str, tried: &str, tries: u64| {
-        (json!(kind), json!(object), json!({"tried": tried, "tries": tries}))
+    let told = |object: &str, tried: &str, tries: u64| {
+        (json!("token"), json!(object), json!({"tried": tried, "tries": tries}))
     };
     let platform = world.send("GET", "/v1/trail?limit=200", ADMIN, None).await.body;
     assert!(!platform.to_string().contains("pb_"));
     assert_eq!(
         tries(platform),
-        [
-            told("token", "tenants/acme/calls", "GET /v1/tenants/{tenant}/calls", 1),
-            told("stranger", "tenants/acme", "a token", 10),
-            told("stranger", "tenants/acme", "a token", 1),
-        ]
+        [told("tenants/acme/calls", "GET /v1/tenants/{tenant}/calls", 1)]
     );
     let acme = world.send("GET", "/v1/tenants/acme/trail", ADMIN, None).await.body;
     let route = "DELETE /v1/tenants/{tenant}/modules/{module}";
-    assert_eq!(tries(acme), [told("token", "tenants/acme/modules/sim", route, 1)]);
+    let object = "tenants/acme/modules/sim";
+    assert_eq!(tries(acme), [told(object, route, 10), told(object, route, 1)]);
 }

@@ -1,6 +1,6 @@
 //! Guessing at keys, tokens and callback secrets: slowed, refused, told once, and in nobody's way.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use patchbay_tests::telecloud::Posted;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -165,28 +165,95 @@ async fn a_source_of_wrong_tokens_is_told_to_wait_and_others_are_not() {
     assert_told(&stage, "tokens of the admin API", 2).await;
 }
 
+async fn call_back(stage: &Stage, from: &str, path: &str) -> StatusCode {
+    let url = format!("{}{path}", stage.gateway.public());
+    let request = stage.client.post(url).header("x-forwarded-for", from);
+    request.send().await.expect("an answer").status()
+}
+
+fn wrong_callback(number: usize) -> String {
+    format!("/m/{TENANT}/{MODULE}/callback/{number:032x}")
+}
+
 #[tokio::test]
 async fn a_source_of_wrong_callback_secrets_is_told_to_wait_and_the_carrier_is_not() {
     let (stage, begun) = (stage().await, Instant::now());
     let callback = format!("/v1/tenants/{TENANT}/modules/{MODULE}/callback");
     let callback = stage.gateway.admin().get(&callback).await.expect("a callback URL");
     let path = callback["path"].as_str().expect("a path").to_owned();
-    let call = async |from: &str, path: &str| {
-        let url = format!("{}{path}", stage.gateway.public());
-        let request = stage.client.post(url).header("x-forwarded-for", from);
-        request.send().await.expect("an answer").status()
-    };
     let mut looked = 0;
     for number in 0..50 {
-        let wrong = format!("/m/{TENANT}/{MODULE}/callback/{number:032x}");
-        match call("192.0.2.1", &wrong).await {
+        match call_back(&stage, "192.0.2.1", &wrong_callback(number)).await {
             StatusCode::NOT_FOUND => looked += 1,
             status => assert_eq!(status, StatusCode::TOO_MANY_REQUESTS),
         }
     }
     assert_about(looked, TRIES, begun);
-    let answered = call("192.0.2.2", &path).await;
+    let answered = call_back(&stage, "192.0.2.2", &path).await;
     assert_ne!(answered, StatusCode::TOO_MANY_REQUESTS);
     assert_ne!(answered, StatusCode::NOT_FOUND);
     assert_eq!(stage.calls().await.len(), 1, "wrong ones are not on record");
+}
+
+/// Where strangers guessed from, at what, and how it is told, by what they guessed at. There are as many as this at last.
+async fn on_the_trail(stage: &Stage, entries: usize) -> Vec<(Value, Value, Value)> {
+    let whole = async {
+        loop {
+            let found = stage.gateway.admin().get("/v1/trail?by=stranger&limit=200").await;
+            let found = found.expect("a trail")["items"].as_array().expect("entries").clone();
+            if found.len() >= entries {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let found = tokio::time::timeout(Duration::from_secs(60), whole).await;
+    let mut found: Vec<_> = found
+        .expect("it is on the trail within a minute")
+        .iter()
+        .map(|entry| {
+            assert_eq!(entry["verb"], "refuse");
+            (entry["object"].clone(), entry["from"].clone(), entry["after"].clone())
+        })
+        .collect();
+    found.sort_by_key(|(object, ..)| object.to_string());
+    found
+}
+
+#[tokio::test]
+async fn each_run_of_guessing_is_on_the_trail_once_with_who_guessed_at_what_and_how_often() {
+    let stage = stage().await;
+    let told = |object: &str, from: &str, tried: &str| {
+        let after = json!({ "tried": tried, "tries": TRIES, "untold": 0 });
+        (json!(object), json!(from), after)
+    };
+    let module = format!("tenants/{TENANT}/modules/{MODULE}/callback");
+    let expected = [
+        told(&module, "192.0.2.3", &format!("callback secret of {TENANT}/{MODULE}")),
+        told("tenants/acme/telecloud-keys", "192.0.2.2", "TeleCloud keys of acme"),
+        told("tokens", "192.0.2.1", "tokens of the admin API"),
+    ];
+    for number in 0..50 {
+        let wrong = format!("wrong-{number}");
+        ask(&stage, Some("192.0.2.1"), &wrong).await;
+        post(&stage, "192.0.2.2", &wrong).await;
+        call_back(&stage, "192.0.2.3", &wrong_callback(number)).await;
+    }
+    assert_eq!(on_the_trail(&stage, 3).await, expected);
+    let verified = stage.gateway.admin().get("/v1/trail/verification").await;
+    assert_eq!(verified.expect("a trail")["trouble"], Value::Null);
+}
+
+#[tokio::test]
+async fn guessing_from_many_addresses_is_on_the_trail_a_few_times() {
+    let (stage, begun) = (stage().await, Instant::now());
+    for address in 0..40 {
+        for _ in 0..TRIES {
+            post(&stage, &format!("192.0.2.{address}"), "wrong").await;
+        }
+    }
+    // Twenty at once, and one more a minute, which says how many were left out.
+    let found = on_the_trail(&stage, 20).await.len();
+    let more = usize::try_from(begun.elapsed().as_secs() / 60).expect("few");
+    assert!((20..=20 + more).contains(&found), "{found}");
 }
