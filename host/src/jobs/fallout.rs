@@ -170,10 +170,13 @@ impl Action {
 
 impl Case {
     /// Goes back to where it stood before a person was called, and is looked at now.
-    fn resume(&mut self, now: jiff::Timestamp) {
+    pub(super) fn resume(&mut self, now: jiff::Timestamp) {
         if let Some((_, was)) = self.job.fallout.take() {
             self.job.stage = was;
-            self.job.since = now;
+            // Its age counts anew. An order was finished when it was finished.
+            if was != Stage::Telling {
+                self.job.since = now;
+            }
         }
         self.job.attempts = 0;
         self.job.due = now;
@@ -185,7 +188,7 @@ impl Case {
     }
 
     /// What a person says is told as it is, and ends a job that waited for nothing else.
-    fn told_by_hand(&mut self, update: Update, now: jiff::Timestamp) {
+    pub(super) fn told_by_hand(&mut self, update: Update, now: jiff::Timestamp) {
         self.resume(now);
         let ends = update.status.is_some();
         self.tell(update, now);

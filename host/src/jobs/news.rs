@@ -8,7 +8,7 @@ use super::course::{Next, Turn, later, turn};
 use crate::domain::answer::Reply;
 use crate::domain::handling::Handling;
 use crate::domain::job::{Reason, Stage, Unsent};
-use crate::domain::update::Update;
+use crate::domain::update::{NewStatus, Update};
 
 /// What came of telling TeleCloud.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +84,55 @@ impl Case {
             ),
             _ => turn(Next::GoesOn, "TeleCloud was told what is new"),
         }
+    }
+
+    /// The order was cancelled since its event was posted. `cancelled` is when the Order/Cancel came that was carried out, if it
+    /// was one. None when a person was told already.
+    ///
+    /// That the carrier has refused the order is no news then. Neither is that it had finished it before: what was finished
+    /// has been ended since. What may have been finished only after it was to be ended needs a person.
+    pub(super) fn cancelled(&mut self, cancelled: Option<Timestamp>, now: Timestamp) -> Option<Turn> {
+        if self.matter.news.status == Some(NewStatus::Failed) {
+            return Some(turn(
+                Next::Ends(None),
+                "the carrier has refused the order, which was cancelled meanwhile",
+            ));
+        }
+        if self.was_finished_before(cancelled) {
+            return Some(turn(
+                Next::Ends(self.matter.reply.clone().filter(is_success)),
+                "the carrier had finished the order before it was cancelled; TeleCloud need not be told any more",
+            ));
+        }
+        (self.job.stage != Stage::Fallout).then(|| self.fall_out(Reason::CancelledMeanwhile, now))
+    }
+
+    /// TeleCloud has had the order's state changed since its event was posted. `changed` is when the Order/Status came that was
+    /// carried out, if it was one. None where the order's state is news all the same.
+    pub(super) fn state_changed(&mut self, changed: Option<Timestamp>) -> Option<Turn> {
+        if !self.was_finished_before(changed) {
+            return None;
+        }
+        self.matter.news.status = None;
+        if self.matter.news.is_empty() {
+            self.job.unsent = None;
+            return Some(turn(
+                Next::Ends(self.matter.reply.clone().filter(is_success)),
+                "TeleCloud has changed the order's state since, and need not be told any more",
+            ));
+        }
+        Some(turn(
+            Next::GoesOn,
+            "TeleCloud has changed the order's state since, and is not told that any more",
+        ))
+    }
+
+    /// Whether the carrier had finished the order when a later event came. TeleCloud knew it then: it has taken the news, and
+    /// its answer got lost, or it was told by posting the order's own event again.
+    fn was_finished_before(&self, later: Option<Timestamp>) -> bool {
+        self.job.standing() == Stage::Telling
+            && self.matter.news.status == Some(NewStatus::Active)
+            && later.is_some_and(|later| later > self.job.since)
     }
 
     /// There is news, and nobody knows the number of the order that it is about.

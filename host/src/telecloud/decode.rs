@@ -48,6 +48,7 @@ use http::Method;
 use serde_json::{Map, Value};
 
 pub use self::error::{DecodeError, Format};
+pub use self::event::action;
 use self::tree::Budget;
 use crate::domain::event::{Document, Event};
 use crate::domain::secret::Secret;

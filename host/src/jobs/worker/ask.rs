@@ -173,13 +173,26 @@ impl Worker {
     }
 
     /// Whether the order was cancelled since its event was posted.
-    pub(super) async fn is_cancelled(&self, key: &JobKey, case: &Case) -> Result<bool, JobError> {
+    async fn is_cancelled(&self, key: &JobKey, case: &Case) -> Result<bool, JobError> {
+        let newer = self.newer_state(key, case).await?;
+        Ok(newer.is_some_and(|(state, _)| state == OrderState::Cancelled))
+    }
+
+    /// The state of the order, and the call that says so, if that is a newer one than the event's.
+    pub(super) async fn newer_state(
+        &self,
+        key: &JobKey,
+        case: &Case,
+    ) -> Result<Option<(OrderState, CallId)>, JobError> {
         let Some(order_number) = &case.job.order_number else {
-            return Ok(false);
+            return Ok(None);
         };
         let id = self.jobs.orders.id(&key.tenant, &case.job.module, order_number);
         let order = self.jobs.orders.get(&key.tenant, id).await?;
-        Ok(order.is_some_and(|order| order.record.state == OrderState::Cancelled && order.record.state_by > key.call))
+        let newer = order
+            .map(|order| (order.record.state, order.record.state_by))
+            .filter(|(_, state_by)| *state_by > key.call);
+        Ok(newer)
     }
 
     /// Nothing is at the carrier, and nobody waits for it any more.

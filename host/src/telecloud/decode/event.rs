@@ -70,7 +70,8 @@ fn check_objects(fields: &Fields) -> Result<(), DecodeError> {
 }
 
 /// What SERVICE asks for, whatever its case and the slashes and white space around and between its words.
-fn action(service: &str, new_state: Option<&str>) -> Action {
+#[must_use]
+pub fn action(service: &str, new_state: Option<&str>) -> Action {
     let words = service.split(|c: char| c == '/' || c.is_whitespace());
     match words.collect::<String>().to_ascii_lowercase().as_str() {
         "ordercreate" => Action::Create,

@@ -1,6 +1,6 @@
 //! News for TeleCloud: kept until it is taken, and told of the right order.
 
-use patchbay_tests::telecloud::{Behaviour, Gate, Outcome, ServiceStatus};
+use patchbay_tests::telecloud::{Behaviour, Delivery, Gate, Order, Outcome, ServiceStatus};
 use serde_json::{Value, json};
 
 use super::super::stage::{assert_succeeded, fields_of, with};
@@ -47,6 +47,71 @@ async fn news_that_telecloud_refuses_is_told_again_just_as_it_was() {
         (&Outcome::Ignored, &Outcome::Applied)
     );
     assert_eq!(received[0].fields, received[1].fields);
+}
+
+/// TeleCloud cancels the order, and has it as cancelled.
+async fn cancel(world: &World) {
+    world
+        .telecloud
+        .put_order(Order::new(ACCOUNT, ORDER, ServiceStatus::Cancelled));
+    let cancel = with(fields_of("cancel"), &[("order_number", ORDER)]);
+    assert_succeeded(&world.post(&cancel).await, "");
+}
+
+#[tokio::test]
+async fn an_order_that_telecloud_cancels_on_news_whose_answer_was_lost_needs_nobody() {
+    let world = World::new().await;
+    world.port_in().await;
+    world
+        .telecloud
+        .always("", Behaviour::normal().delivered(Delivery::Closed));
+    complete(&world).await;
+    world.telecloud.wait_for_calls(1).await.expect("it is told");
+    let job = world.job_at("telling").await;
+    world.happened(&job, TRIED_IN_VAIN).await;
+    assert_eq!(world.order().service_status, ServiceStatus::Active);
+    cancel(&world).await;
+    world.check_again().await;
+    world.over().await;
+    let sentence = "the carrier had finished the order before it was cancelled; TeleCloud need not be told any more";
+    world.happened(&job, sentence).await;
+    assert_eq!(world.order().service_status, ServiceStatus::Cancelled);
+}
+
+#[tokio::test]
+async fn an_order_that_telecloud_suspends_on_news_whose_answer_was_lost_stays_suspended() {
+    let world = World::new().await;
+    world.port_in().await;
+    world.telecloud.next(Behaviour::normal().delivered(Delivery::Closed));
+    complete(&world).await;
+    world.telecloud.wait_for_calls(1).await.expect("it is told");
+    let job = world.job_at("telling").await;
+    world.happened(&job, TRIED_IN_VAIN).await;
+    world.telecloud.refuse_connections().await;
+    world
+        .telecloud
+        .put_order(Order::new(ACCOUNT, ORDER, ServiceStatus::Suspended));
+    assert_succeeded(&world.post(&fields_of("suspend")).await, "");
+    world.telecloud.accept_connections().await.expect("it listens again");
+    world.check_again().await;
+    world.over().await;
+    assert_eq!(world.order().service_status, ServiceStatus::Suspended);
+    let received = world.telecloud.received();
+    let last = news(received.last().expect("it is told the VARs"));
+    assert_eq!(last, COMPLETED[..2], "and no state");
+}
+
+#[tokio::test]
+async fn an_order_that_the_carrier_finishes_after_it_was_cancelled_is_a_persons_to_end() {
+    let world = World::new().await;
+    world.port_in().await;
+    cancel(&world).await;
+    complete(&world).await;
+    let job = world.job_at("fallout").await;
+    assert_eq!([&job["reason"], &job["was"]], ["cancelled-meanwhile", "telling"]);
+    assert!(world.telecloud.received().is_empty(), "it is not active again");
+    world.act(json!({"action": "done"})).await.ok().expect("it is taken");
+    world.over().await;
 }
 
 #[tokio::test]

@@ -82,3 +82,104 @@ fn a_failure_that_telecloud_was_told_of_is_not_given_as_an_answer_again() {
     let turn = case.heard(&sent, Heard::Accepted, &handling, second(61));
     assert_eq!(turn.next, Next::Ends(None), "the next post of the event runs");
 }
+
+/// A job of an order that the carrier had finished at second 60, and TeleCloud is told so.
+fn finished() -> Case {
+    let mut case = waiting();
+    let completed = Progress::Completed(vars(&[(3, "1")]));
+    case.progress(Ok(completed), &Handling::default(), second(60));
+    case
+}
+
+#[test]
+fn an_order_that_was_finished_when_it_was_cancelled_needs_nobody() {
+    let all = success(&[(3, "1"), (13, "A-1001")]);
+    // TeleCloud had taken the news, and its answer got lost: so it could cancel the order.
+    let mut case = finished();
+    case.heard(
+        &case.matter.news.clone(),
+        Heard::Failed,
+        &Handling::default(),
+        second(61),
+    );
+    let turn = case.cancelled(Some(second(62)), second(66)).expect("it is over");
+    assert_eq!(
+        turn.next,
+        Next::Ends(Some(all.clone())),
+        "the same event is not to run again"
+    );
+
+    // Also where a person was called, because it could not be told for too long.
+    let mut case = finished();
+    case.fall_out(Reason::NotTold, second(90_000));
+    let turn = case.clone().cancelled(Some(second(90_001)), second(90_002));
+    assert_eq!(turn.expect("it is over").next, Next::Ends(Some(all.clone())));
+    case.resume(second(90_003));
+    let turn = case.cancelled(Some(second(90_001)), second(90_004));
+    assert_eq!(turn.expect("it is over").next, Next::Ends(Some(all)));
+}
+
+#[test]
+fn an_order_that_may_have_been_finished_after_it_was_to_be_ended_needs_a_person() {
+    let by_hand = || {
+        let mut case = waiting();
+        case.told_by_hand(Update::active(Vars::default()), second(60));
+        case
+    };
+    let elsewhere = || {
+        let mut case = unknown(&suspend());
+        case.told_by_hand(Update::active(Vars::default()), second(60));
+        case
+    };
+    let table = [
+        ("it was cancelled while it was pending", finished(), Some(second(59))),
+        ("at the same moment", finished(), Some(second(60))),
+        ("nobody knows when, or by whom", finished(), None),
+        (
+            "a person told of it after it was cancelled",
+            by_hand(),
+            Some(second(30)),
+        ),
+        ("nobody knows whether it was finished", elsewhere(), Some(second(61))),
+    ];
+    for (name, mut case, cancelled) in table {
+        let was = case.job.stage;
+        let turn = case.cancelled(cancelled, second(66)).expect("a person is called");
+        assert_eq!(turn.next, Next::GoesOn, "{name}");
+        assert_eq!(case.job.fallout, Some((Reason::CancelledMeanwhile, was)), "{name}");
+        assert_eq!(case.cancelled(cancelled, second(67)), None, "{name}: once");
+    }
+}
+
+#[test]
+fn an_order_that_was_refused_and_cancelled_is_over() {
+    for cancelled in [None, Some(second(30)), Some(second(90))] {
+        let mut case = overdue();
+        case.ended(rejected("Carrier Error: no"), &Reply::success(), second(60));
+        let turn = case.cancelled(cancelled, second(91)).expect("it is over");
+        assert_eq!(turn.next, Next::Ends(None), "{cancelled:?}");
+    }
+}
+
+#[test]
+fn a_state_that_telecloud_has_changed_since_is_not_told() {
+    let handling = Handling::default();
+    let mut case = finished();
+    let told = case.matter.news.clone();
+    case.heard(&told, Heard::Failed, &handling, second(61));
+    assert_eq!(case.state_changed(Some(second(59))), None, "it was not finished then");
+    assert_eq!(case.state_changed(None), None, "nobody knows when");
+    assert_eq!(case.matter.news, told);
+
+    let turn = case.state_changed(Some(second(62))).expect("it is known");
+    assert_eq!(turn.next, Next::GoesOn);
+    assert_eq!(case.matter.news, Update::vars(vars(&[(3, "1")])), "the VARs are");
+    let turn = case.heard(&case.matter.news.clone(), Heard::Accepted, &handling, second(66));
+    let all = success(&[(3, "1"), (13, "A-1001")]);
+    assert_eq!(turn.next, Next::Ends(Some(all)));
+
+    let mut case = waiting();
+    case.progress(Ok(Progress::Completed(Vars::default())), &handling, second(60));
+    let turn = case.state_changed(Some(second(62))).expect("it is known");
+    assert!(matches!(turn.next, Next::Ends(Some(_))), "there are no VARs: {turn:?}");
+}
