@@ -161,8 +161,8 @@ pub async fn run(plan: Plan, mut each: impl FnMut(&Progress)) -> Result<Report> 
             each(&world.progress(&gateway).await?);
         }
     }
-    let trouble = world.settle(&gateway).await?;
-    world.report(&gateway, trouble).await
+    let left = world.settle(&gateway).await?;
+    world.report(&gateway, left).await
 }
 
 impl World {

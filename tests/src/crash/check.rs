@@ -107,17 +107,13 @@ impl World {
         effects
     }
 
-    /// Holds everything against everything.
+    /// Holds everything against everything. Takes what was not right before.
     ///
     /// # Errors
     /// When the surroundings fail.
-    pub(super) async fn report(&self, gateway: &Gateway, trouble: Option<String>) -> Result<Report> {
+    pub(super) async fn report(&self, gateway: &Gateway, mut violations: Vec<Violation>) -> Result<Report> {
         let calls = calls(gateway).await?;
         let effects = self.effects();
-        let mut violations: Vec<_> = trouble
-            .into_iter()
-            .map(|what| Violation { event: None, what })
-            .collect();
 
         let ports = self.carrier.ports();
         let ports: HashMap<_, _> = ports.iter().map(|port| (&port.line.iccid, &port.status)).collect();

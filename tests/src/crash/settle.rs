@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::World;
+use super::events::Event;
 use super::load::{Posting, open_jobs};
+use super::{Violation, World};
 use crate::carrier::PortStatus;
 use crate::gateway::Gateway;
 use crate::peer::Behaviour;
@@ -26,12 +27,12 @@ const LOOK: Duration = Duration::from_millis(500);
 const AT_ONCE: usize = 16;
 
 impl World {
-    /// Ends all faults, finishes every port, posts what has no last word, and waits until nothing is left to be done. Says
-    /// what is left when that takes too long.
+    /// Ends all faults, finishes every port, posts what has no last word, and waits until nothing is left to be done. What
+    /// is left when that takes too long must not be.
     ///
     /// # Errors
     /// When the surroundings fail.
-    pub(super) async fn settle(&mut self, gateway: &Gateway) -> Result<Option<String>> {
+    pub(super) async fn settle(&mut self, gateway: &Gateway) -> Result<Vec<Violation>> {
         self.carrier.otherwise(|_| Behaviour::normal());
         self.telecloud.otherwise(|_| Behaviour::normal());
         self.carrier.accept_connections().await?;
@@ -45,15 +46,10 @@ impl World {
             self.link(gateway, 1).await?;
             let jobs = open_jobs(gateway).await?;
             if jobs.is_empty() && self.open.is_empty() && waiting == 0 {
-                return Ok(None);
+                return Ok(Vec::new());
             }
             if began.elapsed() > PATIENCE {
-                let open = self.open.len();
-                let jobs: Vec<_> = jobs.into_iter().map(|(_, job)| in_short(&job)).collect();
-                return Ok(Some(format!(
-                    "after {PATIENCE:?}, {open} events have no last word, and jobs are open:\n  {}",
-                    jobs.join("\n  ")
-                )));
+                return Ok(self.left(&jobs));
             }
             for (tenant, job) in &jobs {
                 // It may be over by now, or at work.
@@ -64,6 +60,19 @@ impl World {
             }
             sleep(LOOK).await;
         }
+    }
+
+    /// Jobs that are open, and events without a last word.
+    fn left(&self, jobs: &[(&str, Value)]) -> Vec<Violation> {
+        let jobs = jobs.iter().map(|(_, job)| Violation {
+            event: self.orders.events.iter().position(|event| is_of(job, event)),
+            what: format!("its job is open after {PATIENCE:?}: {}", in_short(job)),
+        });
+        let open = self.open.iter().map(|event| Violation {
+            event: Some(*event),
+            what: format!("it has no last word after {PATIENCE:?}"),
+        });
+        jobs.chain(open).collect()
     }
 
     async fn post_open(&mut self, gateway: &Gateway) -> Result<()> {
@@ -125,6 +134,14 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Whether a job is of this event.
+fn is_of(job: &Value, event: &Event) -> bool {
+    let order = &job["order_number"];
+    job["account_number"] == event.account
+        && job["service"] == event.kind.service()
+        && (order.is_null() || *order == event.order)
 }
 
 /// Where a job stands, in a line.
