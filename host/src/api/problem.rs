@@ -328,7 +328,7 @@ impl From<RegistryError> for Problem {
                 Code::TenantNotFound.because(format!("There is no tenant {name}, or the token is another tenant's."))
             }
             RegistryError::Leaving(_) => {
-                Code::NotYet.because(format!("{text}. Retry when they have ended, or restart the gateway."))
+                Code::NotYet.because(format!("{text}. What is left of it is removed when they have ended."))
             }
             RegistryError::NoSuchModule(path) => Code::ModuleNotFound.because(format!(
                 "Tenant {} has no module {}. Make it with PUT on its URL.",

@@ -1,5 +1,7 @@
 //! `/v1/tenants`
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -61,7 +63,8 @@ pub(super) async fn get(at: TenantAccess<Read>, State(api): State<Api>) -> Resul
 /// platform admin.
 #[utoipa::path(delete, path = "", tag = "tenants", responses((status = 204, description = "It is gone")))]
 pub(super) async fn delete(at: AdminOf, State(api): State<Api>) -> Result<StatusCode, Problem> {
-    let ended = || api.jobs.forget(&at.tenant);
+    let (jobs, tenant) = (Arc::clone(&api.jobs), at.tenant.clone());
+    let ended = move || jobs.forget(&tenant);
     api.registry.delete_tenant(&at.tenant, &at.by, ended).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,14 +1,8 @@
 //! Who is still at work for a tenant: so that nothing is written down for one that is gone.
 
-use std::time::Duration;
-
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
-
-/// How long the last calls of a tenant that is removed are waited for. A call has 120 s at most, and some seconds more for
-/// an exchange that it has begun.
-const LAST_CALLS: Duration = Duration::from_secs(180);
 
 /// Held by whatever may still write down something of a tenant's.
 pub type Present = TaskTrackerToken;
@@ -31,11 +25,14 @@ impl Presence {
         self.leaving.cancelled().await;
     }
 
-    /// Sends those away who wait to change the tenant, and waits for those who are at work for it. False when some still
-    /// are after a long time.
-    pub(super) async fn leave(&self) -> bool {
+    /// Sends those away who wait to change the tenant.
+    pub(super) fn leave(&self) {
         self.leaving.cancel();
         self.at_work.close();
-        tokio::time::timeout(LAST_CALLS, self.at_work.wait()).await.is_ok()
+    }
+
+    /// Waits for those who are at work for a tenant that is being removed.
+    pub(super) async fn gone(&self) {
+        self.at_work.wait().await;
     }
 }

@@ -1,8 +1,10 @@
 //! Tenants: making, changing, removing them.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::timeout;
 
 use super::presence::Present;
 use super::state::TenantState;
@@ -13,6 +15,10 @@ use crate::domain::tenant::Tenant;
 use crate::domain::trail::{Deed, Verb};
 use crate::storage::{Expect, StorageError};
 use crate::trail::Book;
+
+/// How long the answer to a removal waits for the tenant's last calls. Most have ended by then; one that goes on past its
+/// deadline has 10 minutes more.
+const LAST_CALLS: Duration = Duration::from_secs(180);
 
 impl Registry {
     /// Every tenant, by name.
@@ -90,12 +96,24 @@ impl Registry {
     /// end as they would, and are waited for. `ended` is called then: nobody works for the tenant any more.
     ///
     /// # Errors
-    /// When there is none, calls have not ended for a long time, or nothing could be written.
+    /// When there is none, calls have not ended for a long time, or nothing could be written. The rest is removed when calls
+    /// that took so long have ended.
     pub async fn delete_tenant(
-        &self,
+        self: &Arc<Self>,
         name: &TenantName,
         by: &Caller,
-        ended: impl FnOnce(),
+        ended: impl FnOnce() + Send + 'static,
+    ) -> Result<(), RegistryError> {
+        self.remove(name, by, ended, LAST_CALLS).await
+    }
+
+    /// The same, with calls waited for so long at most.
+    pub(super) async fn remove(
+        self: &Arc<Self>,
+        name: &TenantName,
+        by: &Caller,
+        ended: impl FnOnce() + Send + 'static,
+        most: Duration,
     ) -> Result<(), RegistryError> {
         let change = self.change(name).await?;
         let mut writes = self.writer.removal(&paths::tenant_folder(name)).await?;
@@ -108,13 +126,29 @@ impl Registry {
             self.live.replace(name, Vec::new());
             tenants.remove(name);
         }
-        if !change.state.presence.leave().await {
-            tracing::error!(tenant = %name, "calls of a tenant that was removed have not ended; the next start clears up");
-            return Err(RegistryError::Leaving(name.clone()));
+        let presence = change.state.presence.clone();
+        presence.leave();
+        let mut rest = {
+            let (registry, name) = (Arc::clone(self), name.clone());
+            Box::pin(async move {
+                presence.gone().await;
+                ended();
+                registry.forget_unused().await;
+                registry.writer.forget(&name).await
+            })
+        };
+        if let Ok(removed) = timeout(most, &mut rest).await {
+            return removed;
         }
-        ended();
-        self.forget_unused().await;
-        self.writer.forget(name).await
+        tracing::warn!(tenant = %name, "calls of a tenant that was removed have not ended; they are still waited for");
+        let leaving = name.clone();
+        tokio::spawn(async move {
+            match rest.await {
+                Ok(()) => tracing::info!(tenant = %leaving, "the last calls of a tenant that was removed have ended"),
+                Err(error) => tracing::error!(tenant = %leaving, %error, "the next start clears up behind a tenant"),
+            }
+        });
+        Err(RegistryError::Leaving(name.clone()))
     }
 
     /// Clears up behind tenants whose removal did not come to its end.

@@ -67,8 +67,10 @@ impl Writer {
 
     /// Clears up behind a tenant that was removed: what other areas have kept of its events.
     pub(super) async fn forget(&self, tenant: &TenantName) -> Result<(), RegistryError> {
-        self.stores.log.delete(tenant).await?;
+        // First, because it can be that somebody is just looking at a job. What that comes to is written only if the job is
+        // still there, and so is not on record once this is done.
         self.stores.documents.delete(&paths::work_folder(tenant)).await?;
+        self.stores.log.delete(tenant).await?;
         self.stores.documents.delete(&paths::leaving(tenant)).await?;
         Ok(())
     }

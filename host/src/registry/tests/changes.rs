@@ -1,5 +1,8 @@
 //! Changes: what is refused, what is removed, and what happens at the same time.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use super::*;
 use crate::registry::versions::COMPILED_VERSIONS;
 use crate::storage::{Change, Durability};
@@ -128,9 +131,13 @@ async fn a_removed_tenant_leaves_nothing_to_the_next_of_its_name() {
     let running = setup.table.serving("acme", "sim").expect("a call has begun");
     let registry = Arc::clone(&setup.registry);
     let removal = tokio::spawn(async move {
-        let (mut ended, acme) = (false, tenant("acme"));
-        let removed = registry.delete_tenant(&acme, &platform(), || ended = true).await;
-        (removed, ended)
+        let ended = Arc::new(AtomicBool::new(false));
+        let end = {
+            let ended = Arc::clone(&ended);
+            move || ended.store(true, Ordering::SeqCst)
+        };
+        let removed = registry.delete_tenant(&tenant("acme"), &platform(), end).await;
+        (removed, ended.load(Ordering::SeqCst))
     });
     while setup.table.serving("acme", "sim").is_some() {
         tokio::task::yield_now().await;
@@ -155,6 +162,33 @@ async fn a_removed_tenant_leaves_nothing_to_the_next_of_its_name() {
     assert_eq!(making.await.expect("no panic").expect("made").1, Written::Created);
     assert_eq!(setup.registry.modules(&tenant("acme")).expect("a tenant"), []);
     assert!(setup.table.serving("acme2", "sim").is_some());
+}
+
+#[tokio::test]
+async fn what_a_removed_tenant_leaves_is_removed_however_long_its_calls_take() {
+    let setup = with_module().await;
+    let running = setup.table.serving("acme", "sim").expect("a call has begun");
+    let acme = tenant("acme");
+    let removed = setup.registry.remove(&acme, &platform(), || (), Duration::ZERO).await;
+    assert!(matches!(removed, Err(RegistryError::Leaving(_))), "{removed:?}");
+    write_late(&setup, &["acme"]).await;
+    let making = setup.registry.put_tenant(&acme, String::new(), &platform()).await;
+    assert!(matches!(making, Err(RegistryError::Leaving(_))), "{making:?}");
+
+    drop(running);
+    while !setup
+        .stores
+        .documents
+        .list("leaving/")
+        .await
+        .expect("documents")
+        .is_empty()
+    {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(left(&setup).await, (vec![], 0));
+    let making = setup.registry.put_tenant(&acme, String::new(), &platform()).await;
+    assert_eq!(making.expect("made").1, Written::Created);
 }
 
 #[tokio::test]
