@@ -142,6 +142,7 @@ fn table(upload_bytes: usize) -> OpenApiRouter<Api> {
         .routes(at("/v1/tenants/{tenant}/modules/{module}/secrets", routes!(secrets::list)))
         .routes(at("/v1/tenants/{tenant}/modules/{module}/secrets/{name}", routes!(secrets::put, secrets::delete)))
         .routes(at("/v1/tenants/{tenant}/modules/{module}/versions", routes!(versions::list, versions::upload).layer(large)))
+        .routes(at("/v1/tenants/{tenant}/modules/{module}/versions/{number}", routes!(versions::delete)))
         .routes(at("/v1/tenants/{tenant}/modules/{module}/active", routes!(versions::activate)))
         .routes(at("/v1/tenants/{tenant}/modules/{module}/telecloud-registration", routes!(registration::register)))
         .routes(at("/v1/tenants/{tenant}/modules/{module}/callback", routes!(callback::get)))

@@ -8,6 +8,7 @@ pub mod access;
 pub mod admin_token;
 mod batches;
 mod callback;
+mod components;
 pub mod engine;
 pub mod error;
 pub mod line;
@@ -44,6 +45,7 @@ pub use self::line::{Permit, Turn};
 pub use self::table::{Keys, Serving, ServingVersion, Settings, Table};
 pub use self::telecloud::Telecloud;
 
+use self::components::Claims;
 use self::line::Line;
 use self::state::{ModuleState, TenantState};
 use self::table::Live;
@@ -74,6 +76,8 @@ pub struct Registry {
     /// was forgotten while someone waits for it would let two in.
     turns: Mutex<HashMap<TenantName, Arc<tokio::sync::Mutex<()>>>>,
     line: Arc<Line>,
+    /// Components that uploads are about to name.
+    claims: Claims,
 }
 
 /// The right to change a tenant, and the state to be changed. Nobody else changes this tenant meanwhile.

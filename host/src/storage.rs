@@ -273,6 +273,15 @@ pub trait Blobs: Send + Sync {
 
     /// The bytes of this digest, checked against it.
     async fn get(&self, digest: &Digest) -> Result<Option<Bytes>, StorageError>;
+
+    /// The digests of all that is kept, in no order.
+    async fn list(&self) -> Result<Vec<Digest>, StorageError>;
+
+    /// Removes the bytes of these digests, where there are any. A power failure may bring them back.
+    ///
+    /// Whoever asks for it sees to it that nobody relies on them or is about to: a put at the same time may find them kept
+    /// already, and write nothing.
+    async fn remove(&self, digests: &[Digest]) -> Result<(), StorageError>;
 }
 
 /// The stores that the gateway runs on.

@@ -242,6 +242,21 @@ impl FromRequestParts<Api> for SecretPath {
     }
 }
 
+/// The number of a version in the path.
+pub(super) struct VersionPath(pub(super) u32);
+
+impl FromRequestParts<Api> for VersionPath {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+        let number = part(parts, "number").await?;
+        let parsed = number.parse().map_err(|_| {
+            let number: String = number.chars().take(64).collect();
+            Code::VersionNotFound.because(format!("There is no version {number}. Versions go by their numbers."))
+        });
+        parsed.map(Self)
+    }
+}
+
 /// The id of a call in the path.
 pub(super) struct CallPath(pub(super) CallId);
 

@@ -33,11 +33,12 @@ const REFUSALS: [(&str, &str, &str); 4] = [
 ];
 
 /// Parts of paths: name, pattern, meaning.
-const PARTS: [(&str, &str, &str); 6] = [
+const PARTS: [(&str, &str, &str); 7] = [
     ("tenant", "^[a-z0-9-]{1,63}$", "The tenant's name"),
     ("module", "^[a-z0-9-]{1,63}$", "The module's name"),
     ("network", "^[a-z0-9-]{1,63}$", "The network's name"),
     ("name", "^[A-Za-z0-9._-]{1,64}$", "The secret's name"),
+    ("number", "^[0-9]{1,10}$", "The version's number"),
     ("id", "^[0-9A-Z]{26}$", "The id, as it is listed"),
     (
         "call",

@@ -89,6 +89,8 @@ pub enum Code {
     Conflict,
     /// Something names it.
     InUse,
+    /// The tenant has as much as its quota allows.
+    QuotaExceeded,
     /// What a person wants to do about a job is not safe now.
     ActionRefused,
     /// The module ran for it, and definitely changed nothing.
@@ -157,6 +159,7 @@ impl Code {
             Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::Conflict => ("conflict", StatusCode::CONFLICT, "It is there already"),
             Self::InUse => ("in-use", StatusCode::CONFLICT, "Something uses it"),
+            Self::QuotaExceeded => ("quota-exceeded", StatusCode::CONFLICT, "The tenant's quota is used up"),
             Self::ActionRefused => ("action-refused", StatusCode::CONFLICT, "Not done"),
             Self::NothingChanged => ("nothing-changed", StatusCode::BAD_GATEWAY, "Nothing was changed"),
             Self::OutcomeUnknown => ("outcome-unknown", StatusCode::GATEWAY_TIMEOUT, "It may have happened"),
@@ -336,6 +339,16 @@ impl From<RegistryError> for Problem {
             )),
             RegistryError::NoSuchVersion { module, wanted } => Code::VersionNotFound.because(format!(
                 "Module {module} has no version {wanted}. GET its versions lists those that were uploaded."
+            )),
+            RegistryError::VersionRemoved { .. } => {
+                Code::VersionNotFound.because(format!("{text}. Upload its component again to have it as a new version."))
+            }
+            RegistryError::VersionServes { .. } => {
+                Code::InUse.because(format!("{text}. Activate another one first, or remove the module."))
+            }
+            RegistryError::NoRoom { .. } => Code::QuotaExceeded.because(format!(
+                "{text}. Remove versions that nobody goes back to, with DELETE on their URLs or patchbay version remove, \
+                 or ask the platform admin for more."
             )),
             RegistryError::NoSuchSecret { module, name } => {
                 Code::SecretNotFound.because(format!("Module {module} has no secret {name}."))

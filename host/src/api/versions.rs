@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::access::{Deploy, ModuleAccess, Read};
+use super::access::{Deploy, ModuleAccess, Read, VersionPath};
 use super::body::{Body, Component, Listing, Object};
 use super::problem::{Code, Problem};
 use super::{Api, status_of};
@@ -29,7 +29,7 @@ pub struct Activation {
 
 /// List versions
 ///
-/// By number. Which of them serves is said by the module. Takes the scope `read`.
+/// By number, with those that were removed. Which of them serves is said by the module. Takes the scope `read`.
 #[utoipa::path(get, path = "", tag = "versions", responses((status = 200, description = "The versions", body = Listing<Version>)))]
 pub(super) async fn list(at: ModuleAccess<Read>, State(api): State<Api>) -> Result<Json<Listing<Version>>, Problem> {
     let items = api.registry.versions(&at.path)?;
@@ -46,6 +46,7 @@ pub(super) async fn list(at: ModuleAccess<Read>, State(api): State<Api>) -> Resu
     responses(
         (status = 200, description = "These bytes were uploaded before, as this version", body = Version),
         (status = 201, description = "It is kept as this version", body = Version),
+        (status = 409, description = "The tenant's quota of component bytes is used up", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "It is larger than the gateway takes", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "It cannot be a module", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "Too many uploads at once; retry", body = Problem, content_type = "application/problem+json"),
@@ -56,6 +57,23 @@ pub(super) async fn upload(
 ) -> Result<(StatusCode, Json<Version>), Problem> {
     let (version, written) = api.registry.upload(&at.path, bytes, turn, &at.by).await?;
     Ok((status_of(written), Json(version)))
+}
+
+/// Remove a version
+///
+/// One that does not serve. Its component is removed and takes no part of the quota any more. The version stays listed, as
+/// removed, so that recorded calls keep their meaning; its number is not given again. Takes the scope `deploy`.
+#[utoipa::path(delete, path = "", tag = "versions", responses(
+    (status = 204, description = "Its component is gone"),
+    (status = 409, description = "It serves", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn delete(
+    at: ModuleAccess<Deploy>,
+    VersionPath(number): VersionPath,
+    State(api): State<Api>,
+) -> Result<StatusCode, Problem> {
+    api.registry.remove_version(&at.path, number, &at.by).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Activate a version

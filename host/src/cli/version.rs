@@ -17,6 +17,7 @@ pub(super) const EXAMPLES: &str = "Examples:
   patchbay version upload acme sim module.wasm --activate
   patchbay version list acme sim
   patchbay version activate acme sim 1        # the way back
+  patchbay version remove acme sim 1          # makes room for others
 
 The next event runs the version that was activated. Calls that are running end with the one they began with.";
 
@@ -32,7 +33,7 @@ pub enum Command {
         #[arg(long)]
         activate: bool,
     },
-    /// List the versions of a module; the one that serves is marked
+    /// List the versions of a module; the one that serves is marked, and so are those that were removed
     List {
         #[command(flatten)]
         module: ModuleArgs,
@@ -45,6 +46,14 @@ pub enum Command {
         // Not called `version`, which is the option that every command has.
         #[arg(value_name = "VERSION")]
         which: String,
+    },
+    /// Remove a version that does not serve: its component goes, its number stays taken
+    Remove {
+        #[command(flatten)]
+        module: ModuleArgs,
+        /// Its number
+        #[arg(value_name = "VERSION")]
+        number: u32,
     },
 }
 
@@ -81,10 +90,10 @@ pub(super) async fn run(command: Command, session: &mut Session<'_>) -> Result<(
             session.printer.show(&listing, |out| {
                 let listing: Listing<Version> = read(&listing)?;
                 let row = |version: Version| {
-                    let mark = if found.active == Some(version.number) {
-                        "active"
-                    } else {
-                        ""
+                    let mark = match version.removed {
+                        Some(_) => "removed",
+                        None if found.active == Some(version.number) => "active",
+                        None => "",
                     };
                     vec![
                         version.number.to_string(),
@@ -103,6 +112,14 @@ pub(super) async fn run(command: Command, session: &mut Session<'_>) -> Result<(
         Command::Activate { module, which } => {
             let activated = activate(&module, &which, session).await?;
             session.printer.done(&activated, &format!("version {which} serves"))
+        }
+        Command::Remove { module, number } => {
+            let number = number.to_string();
+            session.client.delete(&module.path(&["versions", &number])).await?;
+            session.printer.gone(&format!(
+                "version {number} of {}/{} removed",
+                module.tenant, module.module
+            ))
         }
     }
 }

@@ -89,7 +89,8 @@ impl TryFrom<String> for Digest {
     }
 }
 
-/// One upload of a module's component. Versions count from 1 and are never changed.
+/// One upload of a module's component. Versions count from 1, and no other ever has the number of one, so that it stays
+/// known which one a call ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Version {
     /// Counts from 1 within its module.
@@ -106,4 +107,8 @@ pub struct Version {
     /// When it was uploaded.
     #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
+    /// When its component was removed, if it was: it cannot serve any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub removed: Option<Timestamp>,
 }

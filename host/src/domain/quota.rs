@@ -29,6 +29,9 @@ pub struct Quota {
     pub connections: u32,
     /// Jobs that are worked on at once; 1 to 16. However many are allowed, no tenant takes more than half of all.
     pub jobs_at_once: u32,
+    /// Bytes of the components that are kept of all versions of all modules; 1 MiB to 1 TiB. The same bytes count once,
+    /// however many versions they are.
+    pub component_bytes: u64,
 }
 
 impl Default for Quota {
@@ -41,6 +44,7 @@ impl Default for Quota {
             burst: 1_000,
             connections: 32,
             jobs_at_once: 8,
+            component_bytes: 4 << 30,
         }
     }
 }
@@ -72,15 +76,16 @@ impl Quota {
     /// The first one that is out of range, by name.
     pub fn check(&self) -> Result<(), InvalidQuota> {
         let rows = [
-            ("concurrent_calls", 1, 1_000, self.concurrent_calls),
-            ("waiting", 0, 1_000, self.waiting),
-            ("calls_per_second", 1, 100_000, self.calls_per_second),
-            ("burst", 1, 100_000, self.burst),
-            ("connections", 1, 1_000, self.connections),
-            ("jobs_at_once", 1, 16, self.jobs_at_once),
+            ("concurrent_calls", 1, 1_000, u64::from(self.concurrent_calls)),
+            ("waiting", 0, 1_000, u64::from(self.waiting)),
+            ("calls_per_second", 1, 100_000, u64::from(self.calls_per_second)),
+            ("burst", 1, 100_000, u64::from(self.burst)),
+            ("connections", 1, 1_000, u64::from(self.connections)),
+            ("jobs_at_once", 1, 16, u64::from(self.jobs_at_once)),
+            ("component_bytes", 1 << 20, 1 << 40, self.component_bytes),
         ];
         for (name, least, most, given) in rows {
-            InvalidLimit::check(name, least, most, u64::from(given)).map_err(InvalidQuota::Value)?;
+            InvalidLimit::check(name, least, most, given).map_err(InvalidQuota::Value)?;
         }
         self.ceiling.check().map_err(InvalidQuota::Ceiling)
     }
@@ -214,6 +219,10 @@ mod tests {
             (
                 json!({ "jobs_at_once": 17 }),
                 "jobs_at_once must be 1 to 16, and 17 is not",
+            ),
+            (
+                json!({ "component_bytes": 0 }),
+                "component_bytes must be 1048576 to 1099511627776, and 0 is not",
             ),
             (
                 json!({ "ceiling": { "cpu_ms": 1 } }),

@@ -30,6 +30,36 @@ pub enum RegistryError {
         /// The number or the digest that was asked for.
         wanted: String,
     },
+    /// There was such a version.
+    #[error("version {number} of module {module} was removed")]
+    VersionRemoved {
+        /// Whose version.
+        module: ModulePath,
+        /// Which one.
+        number: u32,
+    },
+    /// What serves cannot be removed.
+    #[error("version {number} of module {module} serves")]
+    VersionServes {
+        /// Whose version.
+        module: ModulePath,
+        /// Which one.
+        number: u32,
+    },
+    /// The tenant's quota has no room for another component.
+    #[error(
+        "the components of tenant {tenant} have {used} bytes, this one has {bytes}, and component_bytes of the quota is {most}"
+    )]
+    NoRoom {
+        /// Whose quota.
+        tenant: TenantName,
+        /// The quota, in bytes.
+        most: u64,
+        /// Bytes of the components that are there.
+        used: u64,
+        /// Bytes of the one that was uploaded.
+        bytes: u64,
+    },
     /// The module has no such secret.
     #[error("module {module} has no secret {name}")]
     NoSuchSecret {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::admin_token::AdminToken;
+use super::components::Claims;
 use super::engine::Engine;
 use super::error::RegistryError;
 use super::line::Line;
@@ -73,6 +74,7 @@ impl Registry {
             network_turn: tokio::sync::RwLock::default(),
             turns: Mutex::default(),
             line: Line::new(),
+            claims: Claims::default(),
         };
         registry.clear_up().await?;
         registry.read_networks().await?;
@@ -83,6 +85,7 @@ impl Registry {
             active.extend(modules.filter_map(|(name, module)| Some((state.path(name), module.module.active?))));
             registry.take_effect(state);
         }
+        registry.remove_unnamed(registry.writer.components().await?).await;
         for (index, (path, version)) in active.iter().enumerate() {
             // One that has to be compiled anew takes up to some fifteen seconds, and nothing listens before the last one.
             tracing::info!(module = %path, version, "preparing module {} of {}", index + 1, active.len());

@@ -118,9 +118,11 @@ impl Registry {
         let deed = Deed::new(Verb::Remove, module_route(path));
         let deed = deed.before(&change.state.module(&path.module)?.module);
         let writes = self.writer.removal(&paths::module_folder(path)).await?;
-        change.state.modules.remove(&path.module);
+        let removed = change.state.modules.remove(&path.module);
         self.commit(&change, by, deed, writes).await?;
         self.forget_unused().await;
+        let versions = removed.into_iter().flat_map(|module| module.versions);
+        self.remove_unnamed(versions.map(|version| version.digest)).await;
         self.writer.forget_module(path).await
     }
 

@@ -126,6 +126,7 @@ impl Registry {
             self.live.replace(name, Vec::new());
             tenants.remove(name);
         }
+        self.remove_unnamed(change.state.components().into_keys()).await;
         let presence = change.state.presence.clone();
         presence.leave();
         let mut rest = {

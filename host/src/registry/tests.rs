@@ -1,6 +1,7 @@
 mod access;
 mod callback;
 mod changes;
+mod components;
 mod networks;
 mod telecloud;
 mod tls;

@@ -8,13 +8,13 @@ use jiff::Timestamp;
 
 use super::table::Install;
 use super::writing::put;
-use super::{Caller, Permit, Registry, RegistryError, Turn, Written, no_more, paths};
+use super::{Caller, Inspection, Permit, Registry, RegistryError, Turn, Written, no_more, paths};
 use crate::domain::module::{Digest, Module, Version};
 use crate::domain::name::{ModulePath, TenantName};
 use crate::domain::trail::{Deed, Verb, module_route};
 use crate::storage::Expect;
 
-/// Most versions of one module. They are never removed one by one: which version a call ran stays known.
+/// Most versions of one module, with those that were removed: which version a call ran stays known.
 pub const VERSIONS_MAX: usize = 200;
 
 /// Versions of a module whose machine code is kept: the newest, and the one that serves. Machine code has several times the
@@ -78,23 +78,55 @@ impl Registry {
         by: &Caller,
     ) -> Result<(Version, Written), RegistryError> {
         let digest = Digest::of(&component);
-        if let Some(version) = there(&self.versions(path)?, digest)? {
+        if let Some(version) = self.uploaded(path, digest, component.len() as u64)? {
             return Ok((version, Written::Replaced));
         }
         // Compiling may take seconds, so it is done before the tenant is changed, and others can go on.
-        let bytes = component.len() as u64;
         let permit = turn.permit().await.map_err(RegistryError::Upload)?;
         let check = self.live.check(digest, component.clone(), &permit).await;
         let inspection = check.map_err(RegistryError::Upload)?;
         drop(permit);
-        self.writer.keep(component).await?;
+        let claim = self.claims.lay(digest).await;
+        let added = self.add(path, digest, component, inspection, by).await;
+        // Where nobody knows whether the version was written down, its component stays.
+        if !matches!(added, Err(RegistryError::Storage(_))) {
+            self.claims.give_back(claim);
+        }
         drop(turn);
+        if added.is_err() {
+            self.remove_unnamed([digest]).await;
+        }
+        self.forget_unused().await;
+        added
+    }
 
+    /// The version that these bytes are already; none, if there is room for another.
+    fn uploaded(&self, path: &ModulePath, digest: Digest, bytes: u64) -> Result<Option<Version>, RegistryError> {
+        let state = self.state(&path.tenant)?;
+        let version = there(&state.module(&path.module)?.versions, digest)?;
+        if version.is_none() {
+            state.check_room(digest, bytes)?;
+        }
+        Ok(version)
+    }
+
+    /// Keeps a component that was checked, and makes it the module's next version.
+    async fn add(
+        &self,
+        path: &ModulePath,
+        digest: Digest,
+        component: Bytes,
+        inspection: Inspection,
+        by: &Caller,
+    ) -> Result<(Version, Written), RegistryError> {
+        let bytes = component.len() as u64;
+        self.writer.keep(component).await?;
         let mut change = self.change(&path.tenant).await?;
-        let module = change.state.module_mut(&path.module)?;
-        if let Some(version) = there(&module.versions, digest)? {
+        if let Some(version) = there(&change.state.module(&path.module)?.versions, digest)? {
             return Ok((version, Written::Replaced));
         }
+        change.state.check_room(digest, bytes)?;
+        let module = change.state.module_mut(&path.module)?;
         let version = Version {
             number: module.versions.last().map_or(1, |last| last.number + 1),
             digest,
@@ -102,17 +134,44 @@ impl Registry {
             exports: inspection.exports,
             imports: inspection.imports,
             created: Timestamp::now(),
+            removed: None,
         };
         let (place, value) = (paths::version(path, version.number), paths::encode(&version)?);
         module.versions.push(version.clone());
-        let deed = Deed::new(
-            Verb::Make,
-            format!("{}/versions/{}", module_route(path), version.number),
-        );
         let writes = vec![put(place, value, Expect::Absent)];
-        self.commit(&change, by, deed.after(&version), writes).await?;
-        self.forget_unused().await;
+        let deed = Deed::new(Verb::Make, version_route(path, version.number)).after(&version);
+        self.commit(&change, by, deed, writes).await?;
         Ok((version, Written::Created))
+    }
+
+    /// Removes the component of a version that does not serve. The version stays known by its number, and can serve no more.
+    ///
+    /// # Errors
+    /// When there is no such tenant, module or version, the version serves, or nothing could be written.
+    pub async fn remove_version(&self, path: &ModulePath, number: u32, by: &Caller) -> Result<(), RegistryError> {
+        let mut change = self.change(&path.tenant).await?;
+        let module = change.state.module_mut(&path.module)?;
+        let before = find(path, &module.versions, Which::Number(number))?.clone();
+        if module.module.active == Some(number) {
+            return Err(RegistryError::VersionServes {
+                module: path.clone(),
+                number,
+            });
+        }
+        let removed = Version {
+            removed: Some(Timestamp::now()),
+            ..before.clone()
+        };
+        let value = paths::encode(&removed)?;
+        for version in module.versions.iter_mut().filter(|version| version.number == number) {
+            version.clone_from(&removed);
+        }
+        let writes = vec![put(paths::version(path, number), value, Expect::Anything)];
+        let deed = Deed::new(Verb::Remove, version_route(path, number)).before(&before);
+        self.commit(&change, by, deed, writes).await?;
+        self.forget_unused().await;
+        self.remove_unnamed([before.digest]).await;
+        Ok(())
     }
 
     /// Makes a version serve: the next event runs it. Calls that are running end with the version they began with. An
@@ -122,24 +181,25 @@ impl Registry {
     /// When there is no such tenant, module or version, the version cannot be prepared, too many components are being
     /// worked on, or nothing could be written. The version that served before serves on.
     pub async fn activate(&self, path: &ModulePath, which: Which, by: &Caller) -> Result<Module, RegistryError> {
-        let no_such_version = || RegistryError::NoSuchVersion {
-            module: path.clone(),
-            wanted: which.to_string(),
-        };
-        let versions = self.versions(path)?;
-        let version = versions.iter().find(|version| which.names(version));
-        let version = version.ok_or_else(no_such_version)?;
+        let version = find(path, &self.versions(path)?, which)?.clone();
         // Preparing may take seconds, so it is done before the tenant is changed.
         let install = match self.live.load(path, version.number, version.digest).await {
             Some(install) => install,
-            None => self.compile_again(path, version).await?,
+            None => match self.compile_again(path, &version).await {
+                Ok(install) => install,
+                Err(error) => {
+                    // What was removed meanwhile has no component any more.
+                    find(path, &self.versions(path)?, which)?;
+                    return Err(error);
+                }
+            },
         };
 
         let mut change = self.change(&path.tenant).await?;
         let state = change.state.module_mut(&path.module)?;
         // The module may have been removed and made again meanwhile, with other versions.
-        if !state.versions.contains(version) {
-            return Err(no_such_version());
+        if *find(path, &state.versions, which)? != version {
+            return Err(no_such_version(path, which));
         }
         let deed = Deed::new(Verb::Activate, format!("{}/active", module_route(path)));
         let deed = deed.before(&state.module.active).after(&version.number);
@@ -184,7 +244,8 @@ impl Registry {
         let mut used = HashSet::new();
         for tenant in self.states() {
             for module in tenant.modules.values() {
-                let newest = module.versions.iter().rev().take(COMPILED_VERSIONS);
+                let there = module.versions.iter().filter(|version| version.removed.is_none());
+                let newest = there.rev().take(COMPILED_VERSIONS);
                 let active = module
                     .versions
                     .iter()
@@ -196,11 +257,40 @@ impl Registry {
     }
 }
 
-/// The version that these bytes are already, or none if there is room for another.
+/// The version that these bytes are already, or none if there may be another.
 fn there(versions: &[Version], digest: Digest) -> Result<Option<Version>, RegistryError> {
-    let version = versions.iter().find(|version| version.digest == digest);
+    let mut there = versions.iter().filter(|version| version.removed.is_none());
+    let version = there.find(|version| version.digest == digest);
     if version.is_none() && versions.len() >= VERSIONS_MAX {
         return Err(no_more("versions", VERSIONS_MAX, "make a new module for more"));
     }
     Ok(version.cloned())
+}
+
+/// The version of this name whose component is there.
+fn find<'a>(path: &ModulePath, versions: &'a [Version], which: Which) -> Result<&'a Version, RegistryError> {
+    // What was removed and uploaded again is two versions, and the later one is there.
+    let version = versions.iter().rev().find(|version| which.names(version));
+    match version.ok_or_else(|| no_such_version(path, which))? {
+        Version {
+            number,
+            removed: Some(_),
+            ..
+        } => Err(RegistryError::VersionRemoved {
+            module: path.clone(),
+            number: *number,
+        }),
+        version => Ok(version),
+    }
+}
+
+fn no_such_version(path: &ModulePath, which: Which) -> RegistryError {
+    RegistryError::NoSuchVersion {
+        module: path.clone(),
+        wanted: which.to_string(),
+    }
+}
+
+fn version_route(path: &ModulePath, number: u32) -> String {
+    format!("{}/versions/{number}", module_route(path))
 }

@@ -2,9 +2,11 @@
 //!
 //! The stores are private to this file, so that no other can leave the entry out.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::OwnedMutexGuard;
 
 use super::access::Caller;
 use super::{RegistryError, paths};
@@ -63,6 +65,34 @@ impl Writer {
 
     pub(super) async fn component(&self, digest: &Digest) -> Result<Option<Bytes>, RegistryError> {
         Ok(self.stores.blobs.get(digest).await?)
+    }
+
+    /// The digests of all components that are kept.
+    pub(super) async fn components(&self) -> Result<Vec<Digest>, RegistryError> {
+        Ok(self.stores.blobs.list().await?)
+    }
+
+    /// Removes components. The right to remove is held until they are gone, also when whoever asked has given up.
+    pub(super) async fn remove_components(
+        &self,
+        digests: HashSet<Digest>,
+        removing: OwnedMutexGuard<()>,
+    ) -> Result<(), StorageError> {
+        if digests.is_empty() {
+            return Ok(());
+        }
+        let (blobs, digests) = (Arc::clone(&self.stores.blobs), Vec::from_iter(digests));
+        let removal = tokio::spawn(async move {
+            let removed = blobs.remove(&digests).await;
+            drop(removing);
+            removed
+        });
+        removal.await.unwrap_or_else(|error| {
+            Err(StorageError::Unavailable {
+                doing: "removing components".to_owned(),
+                source: error.into(),
+            })
+        })
     }
 
     /// Clears up behind a tenant that was removed: what other areas have kept of its events.

@@ -24,7 +24,7 @@ macro_rules! conformance {
             a_document_twice_in_a_batch_is_refused, changes_of_one_document_take_effect_in_order,
             a_large_value_is_replaced_and_removed_in_batches, no_two_batches_share_a_revision,
             an_empty_batch_changes_nothing, pages_follow_each_other, a_page_goes_on_where_a_document_was_removed,
-            blobs_go_by_their_digest,
+            blobs_go_by_their_digest, blobs_are_listed_and_removed,
         }
     };
     ($stores:expr; $($promise:ident),* $(,)?) => {
@@ -178,4 +178,33 @@ pub(crate) async fn blobs_go_by_their_digest(stores: &Stores) {
         }
         assert!(stores.blobs.get(&Digest::of(&bytes)).await.expect("read") == Some(bytes));
     }
+}
+
+pub(crate) async fn blobs_are_listed_and_removed(stores: &Stores) {
+    let blobs = &stores.blobs;
+    let listed = async || {
+        let mut listed = blobs.list().await.expect("listed");
+        listed.sort();
+        listed
+    };
+    assert_eq!(listed().await, []);
+    let mut digests = Vec::new();
+    for text in ["one", "two", "three", "one"] {
+        digests.push(blobs.put(text.into()).await.expect("put"));
+    }
+    let [one, two, three, _] = digests[..] else { panic!() };
+    let mut all = vec![one, two, three];
+    all.sort();
+    assert_eq!(listed().await, all);
+
+    // What is not there is removed already.
+    blobs
+        .remove(&[one, Digest::of(b"never"), three])
+        .await
+        .expect("removed");
+    assert_eq!(listed().await, [two]);
+    assert_eq!(blobs.get(&one).await.expect("read"), None);
+    assert_eq!(blobs.get(&two).await.expect("read"), Some("two".into()));
+    blobs.put("one".into()).await.expect("put");
+    assert_eq!(blobs.get(&one).await.expect("read"), Some("one".into()));
 }

@@ -15,6 +15,10 @@ const FORMAT: &str = "patchbay data, format 1\n";
 /// The mark is the number of acknowledged groups and a checksum over it, 8 bytes each.
 const MARK_BYTES: usize = 16;
 
+/// Bytes of the disk that are left free. Writes are refused before the disk is full, because a store that has met a
+/// full disk in the middle of a write takes no more until it is opened again.
+pub(super) const RESERVE_BYTES: u64 = 64 << 20;
+
 /// A data directory that this process holds alone for as long as this lives.
 #[derive(Debug)]
 pub(super) struct DataDirectory {

@@ -172,6 +172,15 @@ impl Blobs for Memory {
     async fn get(&self, digest: &Digest) -> Result<Option<Bytes>, StorageError> {
         Ok(self.kept().blobs.get(digest).cloned())
     }
+
+    async fn list(&self) -> Result<Vec<Digest>, StorageError> {
+        Ok(self.kept().blobs.keys().copied().collect())
+    }
+
+    async fn remove(&self, digests: &[Digest]) -> Result<(), StorageError> {
+        self.kept().blobs.retain(|digest, _| !digests.contains(digest));
+        Ok(())
+    }
 }
 
 #[cfg(test)]

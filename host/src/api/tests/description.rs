@@ -33,6 +33,7 @@ fn template(path: &str) -> String {
         .replace("/networks/lab", "/networks/{network}")
         .replace("/networks/vpn", "/networks/{network}")
         .replace("/networks/unused", "/networks/{network}")
+        .replace("/versions/2", "/versions/{number}")
         .replace("carrier-token", "{name}")
         .replace("{key}", "{id}")
         .replace("{token}", "{id}")

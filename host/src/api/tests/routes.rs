@@ -100,6 +100,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("DELETE", "/v1/tenants/acme/modules/sim/secrets/carrier-token", DEPLOY, Nothing, 204),
         row("GET", "/v1/tenants/acme/modules/sim/versions", READ, Nothing, 200),
         row("POST", "/v1/tenants/acme/modules/sim/versions", DEPLOY, Wasm("good three"), 201),
+        row("DELETE", "/v1/tenants/acme/modules/sim/versions/2", DEPLOY, Nothing, 204),
         row("PUT", "/v1/tenants/acme/modules/sim/active", DEPLOY, Json(json!({"version": 2})), 200),
         row("POST", "/v1/tenants/acme/modules/sim/telecloud-registration", ACCESS, Json(json!({"url": "https://x.example/m/acme/sim"})), 200),
         row("GET", "/v1/tenants/acme/calls", CALLS, Nothing, 200),

@@ -34,6 +34,9 @@ pub struct QuotaArgs {
     /// Jobs that are worked on at once
     #[arg(long, value_name = "N")]
     jobs_at_once: Option<u32>,
+    /// Bytes of the components of all versions together, the same ones counted once
+    #[arg(long, value_name = "N")]
+    component_bytes: Option<u64>,
     /// The most that a limit of the tenant's modules counts for, such as cpu_ms=500; again for more limits
     #[arg(long, value_name = "LIMIT=N", value_parser = limit)]
     ceiling: Vec<(String, u64)>,
@@ -50,14 +53,15 @@ impl QuotaArgs {
         self.changes().next().is_none() && self.ceiling.is_empty()
     }
 
-    fn changes(&self) -> impl Iterator<Item = (&'static str, u32)> {
+    fn changes(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let rows = [
-            ("concurrent_calls", self.concurrent_calls),
-            ("waiting", self.waiting),
-            ("calls_per_second", self.calls_per_second),
-            ("burst", self.burst),
-            ("connections", self.connections),
-            ("jobs_at_once", self.jobs_at_once),
+            ("concurrent_calls", self.concurrent_calls.map(u64::from)),
+            ("waiting", self.waiting.map(u64::from)),
+            ("calls_per_second", self.calls_per_second.map(u64::from)),
+            ("burst", self.burst.map(u64::from)),
+            ("connections", self.connections.map(u64::from)),
+            ("jobs_at_once", self.jobs_at_once.map(u64::from)),
+            ("component_bytes", self.component_bytes),
         ];
         rows.into_iter().filter_map(|(name, value)| Some((name, value?)))
     }
@@ -98,6 +102,7 @@ fn show(out: &mut dyn Write, tenant: &TenantName, quota: &Quota) -> io::Result<(
         ("burst", quota.burst.to_string()),
         ("connections", quota.connections.to_string()),
         ("jobs at once", quota.jobs_at_once.to_string()),
+        ("component bytes", quota.component_bytes.to_string()),
     ];
     let most = ceiling.values().map(u64::to_string);
     rows.extend(names.iter().map(String::as_str).zip(most));

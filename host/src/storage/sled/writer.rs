@@ -10,7 +10,7 @@ use sled::Tree;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::super::Durability;
-use super::super::directory::unavailable;
+use super::super::directory::{RESERVE_BYTES, unavailable};
 use super::group::{self, Answer, Work};
 
 /// Most values in one group. Beyond it a sync is shared by so many that it no longer counts.
@@ -29,10 +29,6 @@ const WITHIN_MAX: Duration = Duration::from_secs(60);
 
 /// Writes that may wait in the queue. Whoever comes next awaits its turn.
 const QUEUE: usize = 1_024;
-
-/// Bytes of the disk that are left free. Writes are refused before the disk is full, because a store that has met a
-/// full disk in the middle of a write takes no more until it is opened again.
-const RESERVE_BYTES: u64 = 64 << 20;
 
 /// What the writer needs of the disk. A seam: tests give one that fails.
 pub(super) trait Disk: Send {

@@ -193,6 +193,7 @@ async fn the_description_is_served_to_anyone_and_lists_every_route() -> Result<(
         ("delete", "/secrets/{name}"),
         ("get", "/versions"),
         ("post", "/versions"),
+        ("delete", "/versions/{number}"),
         ("put", "/active"),
         ("post", "/telecloud-registration"),
         ("get", "/callback"),

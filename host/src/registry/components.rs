@@ -1,0 +1,103 @@
+//! Components on the disk: how many a tenant may have, and removing those that no version names any more.
+//!
+//! A component is on the disk before the version that names it, and goes after the last one that did: a crash in between
+//! leaves one that nobody names, and the next start removes it. Components go by their bytes, so one tenant may upload what
+//! another has removed a moment ago. That is why whoever is about to name one lays claim to it first.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::state::TenantState;
+use super::{Registry, RegistryError};
+use crate::domain::module::Digest;
+
+/// Components that are removed in one go. An upload waits that long for its claim: some milliseconds.
+const REMOVED_AT_ONCE: usize = 100;
+
+/// Who is about to name components.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    /// How many lay claim to each.
+    counts: Mutex<HashMap<Digest, usize>>,
+    /// Held while components are removed: nobody can lay claim to one that is just going.
+    pub(super) removing: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// As long as this was not given back, its component is not removed. One that is lost, because whoever had it came to no
+/// end, or that is kept on purpose, keeps the component until the next start.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Claim(Digest);
+
+impl Claims {
+    pub(super) async fn lay(&self, digest: Digest) -> Claim {
+        let _nothing_goes = self.removing.lock().await;
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(digest).or_default() += 1;
+        Claim(digest)
+    }
+
+    pub(super) fn give_back(&self, Claim(digest): Claim) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&digest) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&digest);
+            }
+        }
+    }
+
+    fn unclaimed(&self, digests: &[Digest]) -> HashSet<Digest> {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let unclaimed = digests.iter().filter(|digest| !counts.contains_key(digest));
+        unclaimed.copied().collect()
+    }
+}
+
+impl TenantState {
+    /// The components of all versions that were not removed, with their sizes.
+    pub(super) fn components(&self) -> HashMap<Digest, u64> {
+        let versions = self.modules.values().flat_map(|module| &module.versions);
+        let there = versions.filter(|version| version.removed.is_none());
+        there.map(|version| (version.digest, version.bytes)).collect()
+    }
+
+    /// Refuses a component for which the quota has no room. What the tenant has already takes none. What other tenants have
+    /// does: else an upload would tell what they have.
+    pub(super) fn check_room(&self, digest: Digest, bytes: u64) -> Result<(), RegistryError> {
+        let components = self.components();
+        let used: u64 = components.values().sum();
+        let most = self.quota.component_bytes;
+        if components.contains_key(&digest) || used.saturating_add(bytes) <= most {
+            return Ok(());
+        }
+        Err(RegistryError::NoRoom {
+            tenant: self.tenant.name.clone(),
+            most,
+            used,
+            bytes,
+        })
+    }
+}
+
+impl Registry {
+    /// Removes those of these components that no version names and nobody is about to. What cannot be removed is left to
+    /// the next start: what was asked for has been done all the same.
+    pub(super) async fn remove_unnamed(&self, digests: impl IntoIterator<Item = Digest>) {
+        let digests: Vec<Digest> = digests.into_iter().collect();
+        for digests in digests.chunks(REMOVED_AT_ONCE) {
+            let removing = Arc::clone(&self.claims.removing).lock_owned().await;
+            // Claims before names: one that is given back in between has become a version, or never will.
+            let mut unnamed = self.claims.unclaimed(digests);
+            for tenant in self.states() {
+                for digest in tenant.components().keys() {
+                    unnamed.remove(digest);
+                }
+            }
+            let removed = self.writer.remove_components(unnamed, removing).await;
+            if let Err(error) = removed {
+                tracing::warn!(%error, "components that no version names stay until the next start");
+            }
+        }
+    }
+}
