@@ -17,7 +17,7 @@ enum Step {
     RemoveTenant(&'static str),
 }
 
-async fn step(registry: &Registry, step: Step) -> Result<(), RegistryError> {
+async fn step(registry: &Arc<Registry>, step: Step) -> Result<(), RegistryError> {
     let by = &platform();
     match step {
         Step::Make(module) => {
