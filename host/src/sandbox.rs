@@ -25,7 +25,7 @@ mod refusal;
 mod state;
 mod words;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -41,6 +41,7 @@ use engine::EpochTicker;
 use exports::Exports;
 use state::CallState;
 
+pub use artifact::CodeShare;
 pub use ask::{Ask, Check, Find, Handle, ListSubscribers, ReadUsage, Receive};
 pub use compile::{CompileLimits, compile};
 pub use compiler::Compiler;
@@ -214,10 +215,10 @@ impl Sandbox {
     }
 
     /// Removes from disk what was compiled of other components than these.
-    pub async fn keep(self: &Arc<Self>, digests: HashSet<Digest>) {
+    pub async fn keep(self: &Arc<Self>, shares: Vec<CodeShare>) {
         let sandbox = Arc::clone(self);
         // It only reads and removes files, and what it cannot remove it logs.
-        let _ = tokio::task::spawn_blocking(move || sandbox.artifacts.keep(&digests)).await;
+        let _ = tokio::task::spawn_blocking(move || sandbox.artifacts.keep(&shares)).await;
     }
 
     fn lookup(&self, digest: &Digest) -> Option<Arc<Prepared>> {

@@ -9,10 +9,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::state::TenantState;
 use super::{Registry, RegistryError};
-use crate::domain::module::Digest;
+use crate::domain::module::{Digest, Version};
+use crate::sandbox::CodeShare;
 
 /// Components that are removed in one go. An upload waits that long for its claim: some milliseconds.
 const REMOVED_AT_ONCE: usize = 100;
+
+/// Versions of a module whose machine code is kept: the newest, and the one that serves. Machine code has several times the
+/// size of its component. An older version is compiled again when it is activated.
+pub(super) const COMPILED_VERSIONS: usize = 10;
+
+/// What a tenant's machine code may have on the disk, in times of what its components may. Compilers make three to five
+/// bytes of each of an ordinary component, and many more of one that is made for it.
+const CODE_BYTES_PER_BYTE: u64 = 4;
 
 /// Who is about to name components.
 #[derive(Debug, Default)]
@@ -60,6 +69,30 @@ impl TenantState {
         let versions = self.modules.values().flat_map(|module| &module.versions);
         let there = versions.filter(|version| version.removed.is_none());
         there.map(|version| (version.digest, version.bytes)).collect()
+    }
+
+    /// What is worth being kept of the machine code: of what serves, then of the newest versions of each module.
+    pub(super) fn code(&self) -> CodeShare {
+        let modules = || self.modules.values();
+        let active = modules().flat_map(|module| {
+            let serves = |version: &&Version| module.module.active == Some(version.number);
+            module.versions.iter().filter(serves)
+        });
+        let newest = |age: usize| {
+            modules().filter_map(move |module| {
+                let there = module.versions.iter().rev().filter(|version| version.removed.is_none());
+                there.take(COMPILED_VERSIONS).nth(age)
+            })
+        };
+        let mut seen = HashSet::new();
+        let digests = active.chain((0..COMPILED_VERSIONS).flat_map(newest));
+        CodeShare {
+            digests: digests
+                .map(|version| version.digest)
+                .filter(|digest| seen.insert(*digest))
+                .collect(),
+            bytes_max: self.quota.component_bytes.saturating_mul(CODE_BYTES_PER_BYTE),
+        }
     }
 
     /// Refuses a component for which the quota has no room. What the tenant has already takes none. What other tenants have

@@ -1,6 +1,5 @@
 //! What the registry asks of the sandbox. Nothing here knows what a prepared component is.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,7 +7,7 @@ use bytes::Bytes;
 
 use super::line::Permit;
 use crate::domain::module::Digest;
-use crate::sandbox::{PrepareError, Prepared, Sandbox};
+use crate::sandbox::{CodeShare, PrepareError, Prepared, Sandbox};
 
 pub use crate::sandbox::Inspection;
 
@@ -49,8 +48,8 @@ pub trait Engine: Send + Sync + 'static {
         permit: &Permit,
     ) -> Result<Arc<Self::Prepared>, EngineError>;
 
-    /// Forgets what was compiled of other components than these.
-    async fn keep(&self, digests: HashSet<Digest>);
+    /// Forgets what was compiled of other components than these, and what is too much for who has it.
+    async fn keep(&self, shares: Vec<CodeShare>);
 }
 
 #[async_trait]
@@ -75,7 +74,7 @@ impl Engine for Arc<Sandbox> {
             })
     }
 
-    async fn keep(&self, digests: HashSet<Digest>) {
-        Sandbox::keep(self, digests).await;
+    async fn keep(&self, shares: Vec<CodeShare>) {
+        Sandbox::keep(self, shares).await;
     }
 }

@@ -1,6 +1,5 @@
 //! A sandbox that judges components by their first bytes, for tests.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -12,6 +11,7 @@ use super::line::Permit;
 use crate::domain::module::Digest;
 use crate::domain::name::TenantName;
 use crate::domain::tenant::Scope;
+use crate::sandbox::CodeShare;
 
 /// The platform admin.
 pub(crate) fn platform() -> Caller {
@@ -38,7 +38,7 @@ pub(crate) fn holder(label: &str, scopes: &[Scope]) -> Caller {
 #[derive(Default)]
 pub(crate) struct FakeEngine {
     /// What was to be kept the last time.
-    pub(crate) kept: Arc<Mutex<HashSet<Digest>>>,
+    pub(crate) kept: Arc<Mutex<Vec<CodeShare>>>,
 }
 
 impl FakeEngine {
@@ -76,7 +76,7 @@ impl Engine for FakeEngine {
         Ok(Arc::new(component))
     }
 
-    async fn keep(&self, digests: HashSet<Digest>) {
-        *self.kept.lock().expect("no panic") = digests;
+    async fn keep(&self, shares: Vec<CodeShare>) {
+        *self.kept.lock().expect("no panic") = shares;
     }
 }

@@ -3,7 +3,7 @@
 //! The gateway reads it; only the registry writes it. A call keeps the [`Serving`] that it began with, so a change in the
 //! middle of a call never mixes two states.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -23,6 +23,7 @@ use crate::domain::quota::Quota;
 use crate::domain::secret::Secret;
 use crate::egress::policy::Policy;
 use crate::journal::Known;
+use crate::sandbox::CodeShare;
 use crate::vault::Vault;
 
 /// The TeleCloud keys that a tenant accepts, hashed.
@@ -215,7 +216,7 @@ pub(super) trait Live: Send + Sync {
     ) -> Result<Install, EngineError>;
 
     /// See [`Engine::keep`].
-    async fn keep(&self, digests: HashSet<Digest>);
+    async fn keep(&self, shares: Vec<CodeShare>);
 
     /// See [`Table::replace`].
     fn replace(&self, tenant: &TenantName, modules: Vec<Settings>);
@@ -267,8 +268,8 @@ impl<E: Engine> Live for EngineAndTable<E> {
         Ok(self.install(path, version))
     }
 
-    async fn keep(&self, digests: HashSet<Digest>) {
-        self.engine.keep(digests).await;
+    async fn keep(&self, shares: Vec<CodeShare>) {
+        self.engine.keep(shares).await;
     }
 
     fn replace(&self, tenant: &TenantName, modules: Vec<Settings>) {

@@ -6,7 +6,7 @@ mod networks;
 mod telecloud;
 mod tls;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -28,6 +28,7 @@ use crate::domain::network::Block;
 use crate::domain::quota::Quota;
 use crate::domain::secret::Secret;
 use crate::domain::tenant::Scope;
+use crate::sandbox::CodeShare;
 use crate::storage::memory::Memory;
 use crate::storage::{Expect, Position, Stores};
 
@@ -36,7 +37,7 @@ struct Setup {
     registry: Arc<Registry>,
     table: Arc<Table<Bytes>>,
     /// Whose machine code was to be kept.
-    kept: Arc<Mutex<HashSet<Digest>>>,
+    kept: Arc<Mutex<Vec<CodeShare>>>,
 }
 
 const ADMIN: &str = "an-admin-token-of-enough-letters";
@@ -140,6 +141,12 @@ impl Setup {
 
     async fn upload(&self, component: &'static str) -> u32 {
         self.try_upload(component).await.expect("taken").0.number
+    }
+
+    /// The components whose machine code was to be kept, those first that are missed most.
+    fn kept_code(&self) -> Vec<Digest> {
+        let shares = self.kept.lock().expect("no panic").clone();
+        shares.into_iter().flat_map(|share| share.digests).collect()
     }
 
     /// Number and component of what serves.

@@ -1,6 +1,5 @@
 //! Versions: uploading components, and choosing the one that serves.
 
-use std::collections::HashSet;
 use std::fmt;
 
 use bytes::Bytes;
@@ -16,10 +15,6 @@ use crate::storage::Expect;
 
 /// Most versions of one module, with those that were removed: which version a call ran stays known.
 pub const VERSIONS_MAX: usize = 200;
-
-/// Versions of a module whose machine code is kept: the newest, and the one that serves. Machine code has several times the
-/// size of its component. An older version is compiled again when it is activated.
-pub const COMPILED_VERSIONS: usize = 10;
 
 /// Names a version of a module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,19 +236,8 @@ impl Registry {
 
     /// Frees the disk of machine code that is not likely to run again.
     pub(super) async fn forget_unused(&self) {
-        let mut used = HashSet::new();
-        for tenant in self.states() {
-            for module in tenant.modules.values() {
-                let there = module.versions.iter().filter(|version| version.removed.is_none());
-                let newest = there.rev().take(COMPILED_VERSIONS);
-                let active = module
-                    .versions
-                    .iter()
-                    .filter(|version| module.module.active == Some(version.number));
-                used.extend(newest.chain(active).map(|version| version.digest));
-            }
-        }
-        self.live.keep(used).await;
+        let shares = self.states().iter().map(|tenant| tenant.code()).collect();
+        self.live.keep(shares).await;
     }
 }
 

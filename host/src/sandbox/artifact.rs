@@ -1,7 +1,7 @@
 //! Compiled components on disk: made once, loaded after a restart, and never trusted further than our own tag on them.
 
 use std::collections::HashSet;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,6 +22,15 @@ pub(super) struct Artifacts {
     engine: Engine,
     fingerprint: u64,
     vault: Arc<Vault>,
+}
+
+/// The machine code of one tenant that is worth its place on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeShare {
+    /// Of which components, each once: those first that are missed most.
+    pub digests: Vec<Digest>,
+    /// What its files may have together. Those for which there is no room left are not kept.
+    pub bytes_max: u64,
 }
 
 /// A component's machine code, in memory.
@@ -87,6 +96,11 @@ impl Artifacts {
     }
 
     fn store_file(&self, name: &str, path: &Path, said: &[u8]) -> std::io::Result<()> {
+        let disk = rustix::fs::statvfs(&self.folder)?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free < RESERVE_BYTES.saturating_add(said.len() as u64) {
+            return Err(ErrorKind::StorageFull.into());
+        }
         // A rename makes the file appear whole or not at all.
         let unfinished = self
             .folder
@@ -103,9 +117,20 @@ impl Artifacts {
         })
     }
 
-    /// Removes the files of other components and other engines.
-    pub(super) fn keep(&self, digests: &HashSet<Digest>) {
-        let kept: HashSet<String> = digests.iter().map(|digest| self.name(*digest)).collect();
+    /// Removes the files of other components and other engines, and those that are too much for who has them.
+    pub(super) fn keep(&self, shares: &[CodeShare]) {
+        let mut kept = HashSet::new();
+        for share in shares {
+            let mut left = share.bytes_max;
+            for digest in &share.digests {
+                let name = self.name(*digest);
+                let bytes = std::fs::metadata(self.folder.join(&name)).map_or(0, |file| file.len());
+                if let Some(less) = left.checked_sub(bytes) {
+                    left = less;
+                    kept.insert(name);
+                }
+            }
+        }
         // What is being written has no name yet that anybody could know.
         let unused = |name: &str| !kept.contains(name) && !name.starts_with(UNFINISHED);
         if let Err(error) = remove(&self.folder, unused) {
@@ -129,6 +154,9 @@ impl Artifacts {
         unsafe { Component::deserialize(&self.engine, code) }
     }
 }
+
+/// Bytes of the disk that machine code leaves free: twice what the stores need to go on.
+const RESERVE_BYTES: u64 = 128 << 20;
 
 /// How the name of a file begins that is still being written.
 const UNFINISHED: char = '.';

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::*;
-use crate::registry::versions::COMPILED_VERSIONS;
+use crate::registry::components::COMPILED_VERSIONS;
 use crate::storage::{Change, Durability};
 
 #[tokio::test]
@@ -337,9 +337,8 @@ async fn nothing_of_a_tenant_grows_without_end() {
 async fn machine_code_is_kept_of_the_newest_versions_and_of_the_one_that_serves() {
     let setup = with_module().await;
     let (registry, sim) = (&setup.registry, path("acme/sim"));
-    let kept = || setup.kept.lock().expect("no panic").clone();
     let component = |number: usize| Bytes::from(format!("good {number}"));
-    let digests = |numbers: &mut dyn Iterator<Item = usize>| -> HashSet<Digest> {
+    let digests = |numbers: &mut dyn Iterator<Item = usize>| -> Vec<Digest> {
         numbers.map(|number| Digest::of(&component(number))).collect()
     };
     for number in 0..=COMPILED_VERSIONS + 1 {
@@ -355,16 +354,19 @@ async fn machine_code_is_kept_of_the_newest_versions_and_of_the_one_that_serves(
         }
     }
     let newest = 2..=COMPILED_VERSIONS + 1;
-    assert_eq!(kept(), digests(&mut newest.clone().chain([0])));
+    assert_eq!(
+        setup.kept_code(),
+        digests(&mut [0].into_iter().chain(newest.clone().rev()))
+    );
     registry
         .activate(&sim, Which::Number(2), &platform())
         .await
         .expect("it is compiled again");
 
     let again = start(setup.stores.clone()).await;
-    assert_eq!(*again.kept.lock().expect("no panic"), digests(&mut newest.chain([1])));
+    assert_eq!(again.kept_code(), digests(&mut [1].into_iter().chain(newest.rev())));
     registry.delete_module(&sim, &platform()).await.expect("removed");
-    assert_eq!(kept(), HashSet::new());
+    assert_eq!(setup.kept_code(), []);
 }
 
 #[tokio::test]

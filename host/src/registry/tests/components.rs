@@ -147,8 +147,8 @@ async fn a_removed_version_stays_known_and_serves_no_more() {
         .expect("active");
     assert_eq!(again.serves(), Some((3, Bytes::from("good one"))));
     assert_eq!(
-        *again.kept.lock().expect("no panic"),
-        HashSet::from_iter(digests(["good one", "good two"]))
+        BTreeSet::from_iter(again.kept_code()),
+        digests(["good one", "good two"])
     );
 }
 
@@ -213,4 +213,38 @@ async fn components_over_the_quota_are_refused_before_they_are_compiled() {
     upload("acme/sim", one.clone()).await.expect_err("no room yet");
     remove("acme/usage").await.expect("removed");
     upload("acme/sim", one).await.expect("there is room");
+}
+
+#[tokio::test]
+async fn a_tenants_machine_code_may_have_four_times_what_its_components_may_and_what_serves_comes_first() {
+    let setup = with_module().await;
+    setup.make("acme/usage").await;
+    setup.make("other/sim").await;
+    let quota = Quota {
+        component_bytes: 1 << 20,
+        ..Quota::default()
+    };
+    let put = setup.registry.put_quota(&tenant("acme"), quota, &platform()).await;
+    put.expect("written");
+    for todo in [
+        Step::Upload("acme/sim", "good 1"),
+        Step::Upload("acme/sim", "good 2"),
+        Step::Upload("acme/usage", "good 3"),
+        Step::Upload("acme/usage", "good 1"),
+        Step::Activate("acme/usage", 1),
+        Step::Upload("other/sim", "good 1"),
+    ] {
+        step(&setup.registry, todo).await.expect("done");
+    }
+    let share = |components: &[&str], bytes_max| CodeShare {
+        digests: components.iter().map(|text| Digest::of(text.as_bytes())).collect(),
+        bytes_max,
+    };
+    assert_eq!(
+        *setup.kept.lock().expect("no panic"),
+        [
+            share(&["good 3", "good 2", "good 1"], 4 << 20),
+            share(&["good 1"], 16 << 30)
+        ]
+    );
 }

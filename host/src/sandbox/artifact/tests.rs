@@ -92,7 +92,35 @@ fn what_no_version_names_is_removed() {
     for name in [format!("{one}-0000000000000000"), ".being-written".to_owned()] {
         std::fs::write(folder.path().join(name), "x").expect("written");
     }
-    artifacts.keep(&HashSet::from([one]));
+    artifacts.keep(&[CodeShare {
+        digests: vec![one],
+        bytes_max: u64::MAX,
+    }]);
     assert_eq!(names(folder.path()), [".being-written".to_owned(), artifacts.name(one)]);
     assert!(artifacts.load(one).is_some() && artifacts.load(two).is_none());
+}
+
+#[test]
+fn nobody_has_more_machine_code_than_is_its_share() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let artifacts = artifacts(folder.path());
+    let frame = frame(&artifacts.engine);
+    let [one, two, three] = [b"one", b"two", b"tri"].map(|bytes| Digest::of(bytes));
+    for digest in [one, two, three] {
+        artifacts.store(digest, &frame);
+    }
+    let bytes = std::fs::metadata(folder.path().join(artifacts.name(one)))
+        .expect("a file")
+        .len();
+    let share = |digests: &[Digest], bytes_max| CodeShare {
+        digests: digests.to_vec(),
+        bytes_max,
+    };
+    artifacts.keep(&[share(&[two, one, three], 2 * bytes), share(&[three], bytes - 1)]);
+    let mut kept = [artifacts.name(one), artifacts.name(two)];
+    kept.sort();
+    assert_eq!(names(folder.path()), kept);
+    // What one has no room for may be another's.
+    artifacts.keep(&[share(&[two, one], bytes), share(&[one], bytes)]);
+    assert_eq!(names(folder.path()), kept);
 }
