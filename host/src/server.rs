@@ -30,8 +30,8 @@ use self::impatient::Impatient;
 /// Bounds of one listener.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Connections at once. For one more, the one that has been without a request for longest has to go; if all have one, it
-    /// waits, and what comes after it is in the system's backlog.
+    /// Connections at once. For one more, the one that has been without a request for longest has to go; if all have one, the
+    /// first that has been answered. What comes after it is in the system's backlog.
     pub connections: usize,
     /// For a request's whole head. TeleCloud sends it in one packet.
     pub header_read: Duration,
@@ -95,6 +95,7 @@ pub async fn serve(
             slot = Arc::clone(&slots).acquire_owned() => slot,
             () = stopped(&mut stop) => break,
         };
+        idle.has_room();
         // Answers are small and whole: waiting to fill a packet only delays them.
         let _ = socket.set_nodelay(true);
         let (router, here) = (router.clone(), Arc::new(idle.connection()));

@@ -21,14 +21,23 @@ struct State {
     waiting: BTreeMap<u64, Arc<Notify>>,
     /// How often one has begun to wait.
     begun: u64,
+    /// Whether the next one that waits has to go.
+    wanted: bool,
 }
 
 impl Idle {
-    /// Has the one that has waited for longest end, if any waits.
+    /// Has the one that has waited for longest end, or, if none waits, the first that does.
     pub(super) fn end_longest(&self) {
-        if let Some((_, end)) = self.state().waiting.pop_first() {
-            end.notify_one();
+        let mut state = self.state();
+        match state.waiting.pop_first() {
+            Some((_, end)) => end.notify_one(),
+            None => state.wanted = true,
         }
+    }
+
+    /// There is room, so none has to go any more.
+    pub(super) fn has_room(&self) {
+        self.state().wanted = false;
     }
 
     /// A connection that has just begun, and waits.
@@ -91,18 +100,23 @@ impl Connection {
         if matches!(*stage, Stage::Answered) {
             state.begun += 1;
             let number = state.begun;
-            state.waiting.insert(number, Arc::clone(&self.end));
             *stage = Stage::Waits(number);
+            if std::mem::take(&mut state.wanted) {
+                self.end.notify_one();
+            } else {
+                state.waiting.insert(number, Arc::clone(&self.end));
+            }
         }
     }
 
-    /// Until it has to go. If a request has just come, it stays.
+    /// Until it has to go. If a request has just come, it stays, and another one has to.
     pub(super) async fn ended(&self) {
         loop {
             self.end.notified().await;
             if matches!(*self.stage(), Stage::Waits(_)) {
                 return;
             }
+            self.idle.end_longest();
         }
     }
 
@@ -176,11 +190,12 @@ mod tests {
             "it waits again, and the other does not"
         );
         idle.end_longest();
-        let late = idle.connection();
+        let [late, other] = [(); 2].map(|()| Arc::new(idle.connection()));
         idle.end_longest();
         late.serves();
         assert!(!gone(&late), "a request has just come");
-        drop((first, third, fourth, late));
+        assert!(gone(&other), "so another one has to go");
+        drop((first, third, fourth, late, other));
         assert!(idle.state().waiting.is_empty());
     }
 
@@ -202,5 +217,28 @@ mod tests {
         assert!(!gone(), "its end is not");
         connection.flushed();
         assert!(gone());
+    }
+
+    #[tokio::test]
+    async fn if_none_waits_the_first_that_does_has_to_go_unless_there_is_room_by_then() {
+        let idle = Idle::default();
+        let [first, second] = [(); 2].map(|()| Arc::new(idle.connection()));
+        let gone = |connection: &Connection| connection.ended().now_or_never().is_some();
+        let answer = |connection: &Arc<Connection>| {
+            drop(connection.answers(()));
+            connection.flushed();
+        };
+        first.serves();
+        second.serves();
+        idle.end_longest();
+        assert_eq!([&*first, &second].map(gone), [false, false]);
+        answer(&first);
+        answer(&second);
+        assert_eq!([&*first, &second].map(gone), [true, false]);
+        second.serves();
+        idle.end_longest();
+        idle.has_room();
+        answer(&second);
+        assert!(!gone(&second));
     }
 }

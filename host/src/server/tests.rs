@@ -67,9 +67,10 @@ async fn for_a_new_connection_none_has_to_go_whose_answer_is_still_being_read() 
     read.resize(LARGE, 0);
     let whole = timeout(PATIENCE, slow.read_exact(&mut read)).await;
     whole.expect("in time").expect("the connection is there to the end");
-    // Now it waits for a request, and the other one has its turn when it is gone.
-    drop(slow);
+    // Now it waits for a request, so it has to go.
     let answered = timeout(PATIENCE, next.read_exact(&mut read[..15])).await;
     answered.expect("in time").expect("an answer");
     assert_eq!(&read[..15], b"HTTP/1.1 200 OK");
+    let end = timeout(PATIENCE, slow.read(&mut read[..1])).await;
+    assert_eq!(end.expect("in time").expect("an end"), 0);
 }

@@ -96,7 +96,10 @@ async fn a_module_is_registered_once_also_over_a_restart() -> Result<()> {
     assert!(!gateway.log().concat().contains(API_KEY));
 
     // Who had it done is on the trail, and that the module has an id there since. A dry run does nothing.
-    let trail = gateway.admin().get("/v1/tenants/acme/trail?object=lines/telecloud").await?;
+    let trail = gateway
+        .admin()
+        .get("/v1/tenants/acme/trail?object=lines/telecloud")
+        .await?;
     let entries = trail["items"].as_array().context("entries")?.iter();
     let told: Vec<_> = entries
         .map(|entry| format!("{} {}: {}", entry["by"]["kind"], entry["verb"], entry["object"]).replace('"', ""))
