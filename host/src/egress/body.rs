@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use hyper::body::Body;
 
 use super::error::DoorError;
-use super::passage::{Spent, Way};
+use super::passage::Spent;
 use crate::domain::limits::{LimitName, Limits};
 
 /// Takes a request's body from the module. Nothing of it is held beyond the module's limits.
@@ -28,12 +28,7 @@ where
                 most: limits.request_bytes,
             });
         }
-        if !spent.carry(Way::Out, whole.len(), data.len(), limits.traffic_bytes) {
-            return Err(DoorError::LimitReached(format!(
-                "the module allows {} bytes in all bodies of one call, and they are used up",
-                limits.traffic_bytes
-            )));
-        }
+        spent.carry_out(whole.len(), data.len(), limits)?;
         whole.push(data);
     }
     Ok(whole.into_bytes())

@@ -149,6 +149,8 @@ impl Door {
             read_only: is_read_only(request.method(), grant),
         };
         let entry = Entry::open(passage.recorder.as_ref(), started).await?;
+        // What goes out is a copy if there are secrets in it.
+        drop(request);
         let (result, placed) = match prepared {
             Ok(mut outgoing) => {
                 let placed = std::mem::take(&mut outgoing.placed);
@@ -199,6 +201,9 @@ impl Door {
         let most = usize::try_from(passage.limits.request_bytes).unwrap_or(usize::MAX);
         let filled = placer.place(request.body(), place, most).map_err(|why| denied(&why))?;
         let body = filled.map_or_else(|| request.body().clone(), Bytes::from);
+        // The body itself was counted when it came, and with its secrets it may be far larger.
+        let growth = body.len().saturating_sub(body_bytes);
+        passage.spent.carry_out(body_bytes as u64, growth, &passage.limits)?;
 
         let mut origin = target.path.clone().into_bytes();
         if let Some(query) = uri.query() {

@@ -124,6 +124,17 @@ impl Spent {
         holds
     }
 
+    /// The same for a body that goes out, with the error if it is too much.
+    pub(super) fn carry_out(&self, so_far: u64, bytes: usize, limits: &Limits) -> Result<(), DoorError> {
+        let most = limits.traffic_bytes;
+        match self.carry(Way::Out, so_far, bytes, most) {
+            true => Ok(()),
+            false => Err(DoorError::LimitReached(format!(
+                "the module allows {most} bytes in all bodies of one call, and they are used up"
+            ))),
+        }
+    }
+
     /// Counts a request, and says which of the call's it is, from 1.
     pub(super) fn ask(&self) -> u32 {
         self.asked.fetch_add(1, Ordering::Relaxed).saturating_add(1)

@@ -9,7 +9,9 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 
 use super::rig::{Book, Canary, Carrier, Rig, local, resolver};
-use crate::domain::name::NetworkName;
+use crate::domain::call::Usage;
+use crate::domain::limits::LimitName;
+use crate::domain::name::{NetworkName, SecretName};
 use crate::domain::network::Network;
 use crate::domain::secret::Secret;
 use crate::egress::networks::Named;
@@ -305,6 +307,28 @@ async fn all_bodies_of_a_call_together_have_a_limit() {
         .expect_err("5 and 6 are 11");
     assert_eq!(error, DoorError::TrafficUsedUp { most: 10 });
     assert!(error.was_sent());
+}
+
+#[tokio::test]
+async fn what_secrets_add_to_a_body_counts_like_the_rest_of_it() {
+    let canary = Canary::start();
+    let mut rig = Rig::to(canary.port()).with_grant("secrets", json!(["token"]));
+    let body = "{{secret:token}}{{secret:token}}";
+    let name = SecretName::parse("token").expect("a name");
+    rig.secrets.insert(name, Secret::new("x".repeat(100)));
+    rig.limits.traffic_bytes = 199;
+    let (door, passage) = (rig.door(), rig.passage());
+    let error = door.send(&passage, rig.post(body), Timeouts::default()).await;
+    let why = "the module allows 199 bytes in all bodies of one call, and they are used up";
+    assert_eq!(
+        error.expect_err("200 are too many"),
+        DoorError::LimitReached(why.to_owned())
+    );
+    let mut usage = Usage::default();
+    passage.spent.tell(&mut usage);
+    assert_eq!((usage.sent_bytes, usage.request_bytes), (200, 200));
+    assert!(usage.hit.contains(&LimitName::TrafficBytes));
+    canary.assert_untouched(why);
 }
 
 #[tokio::test]
