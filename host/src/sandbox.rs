@@ -21,6 +21,7 @@ mod inspect;
 mod invocation;
 mod limiter;
 mod log;
+mod meter;
 mod refusal;
 mod state;
 mod words;
@@ -232,6 +233,6 @@ impl Sandbox {
     /// Runs one call to its end: the module's word, or the fault that kept it from giving one.
     pub async fn run<A: Ask>(&self, prepared: &Prepared, ask: A, invocation: Invocation) -> Ran<A::Word> {
         let account = self.computing.account(&invocation.line.tenant);
-        invocation::run(&self.engine, &self.slots, &account, prepared, ask, invocation).await
+        invocation::run(&self.engine, &self.slots, account, prepared, ask, invocation).await
     }
 }

@@ -14,7 +14,8 @@ pub struct Limits {
     /// Milliseconds of computing: the processor's time, whatever else the machine does meanwhile. An ordinary call needs
     /// less than one.
     pub cpu_ms: u64,
-    /// Bytes over all of the instance's memories and tables together. A Python module needs 20 MiB.
+    /// Bytes over all of the instance's memories and tables together, and of what the gateway holds for it in requests that
+    /// are not sent yet. A Python module needs 20 MiB.
     pub memory_bytes: u64,
     /// Resources that are held open at once: streams, requests, pollables, and those that the component makes itself. Some
     /// come in twos, such as a timer and waiting for it, and one that is lent for a call counts again. A module with ten

@@ -2,6 +2,7 @@
 
 pub(super) mod config;
 pub(super) mod document;
+pub(super) mod held;
 pub(super) mod http;
 pub(super) mod log;
 pub(super) mod stdio;

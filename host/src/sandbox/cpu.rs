@@ -13,7 +13,7 @@ use rustix::time::{ClockId, clock_gettime};
 pub(super) struct Cpu {
     /// Nanoseconds of the turns that are over.
     over: AtomicU64,
-    /// What the thread's clock showed when this turn began.
+    /// What the thread's clock showed when this turn of [`Cpu::count`] began.
     begun: AtomicU64,
 }
 
@@ -30,7 +30,21 @@ impl Cpu {
         .await
     }
 
-    /// What was computed up to now. To be asked by what is counted, in its turn.
+    /// The same for other work of the call, at the same time: after each of its turns, `look` is called.
+    pub(super) async fn count_beside<T>(&self, work: impl Future<Output = T>, look: impl Fn()) -> T {
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            let begun = thread_nanos();
+            let turn = work.as_mut().poll(context);
+            let nanos = thread_nanos().saturating_sub(begun);
+            self.over.fetch_add(nanos, Ordering::Relaxed);
+            look();
+            turn
+        })
+        .await
+    }
+
+    /// What was computed up to now. To be asked by what [`Cpu::count`] counts, in its turn.
     pub(super) fn so_far(&self) -> Duration {
         self.in_all() + Duration::from_nanos(self.turn())
     }
@@ -52,14 +66,16 @@ fn thread_nanos() -> u64 {
     seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
 }
 
+/// Computes for so long.
+#[cfg(test)]
+pub(super) fn compute(time: Duration) {
+    let until = thread_nanos() + u64::try_from(time.as_nanos()).expect("a short time");
+    while thread_nanos() < until {}
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn compute(time: Duration) {
-        let until = thread_nanos() + u64::try_from(time.as_nanos()).expect("a short time");
-        while thread_nanos() < until {}
-    }
 
     #[tokio::test]
     async fn what_is_computed_counts_over_all_turns_and_waiting_does_not() {

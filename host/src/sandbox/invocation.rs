@@ -11,9 +11,9 @@ use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use super::Prepared;
 use super::ask::Ask;
-use super::cpu::Cpu;
 use super::exports::{Export, Function};
 use super::log::LogSink;
+use super::meter::Meter;
 use super::refusal::{self, CpuUsedUp};
 use super::state::CallState;
 use crate::domain::call::Usage;
@@ -111,7 +111,7 @@ impl Fault {
 pub(super) async fn run<A: Ask>(
     engine: &Engine,
     slots: &Arc<Places>,
-    account: &Account,
+    account: Arc<Account>,
     prepared: &Prepared,
     ask: A,
     invocation: Invocation,
@@ -132,26 +132,32 @@ pub(super) async fn run<A: Ask>(
         Err(_) => return never_ran(Busy::Deadline.into()),
     };
     let limits = &invocation.passage.limits;
-    let mut store = Store::new(engine, CallState::new(&invocation));
+    let meter = Arc::new(Meter::new(account, Duration::from_millis(limits.cpu_ms)));
+    let mut store = Store::new(engine, CallState::new(&invocation, &meter));
     store.limiter(|state| &mut state.limiter);
     store.set_hostcall_fuel(usize::try_from(limits.host_call_bytes).unwrap_or(usize::MAX));
     store.set_max_component_handles(usize::try_from(limits.handles).unwrap_or(usize::MAX));
     // A module that computes is looked at once a tick, by this; one that waits is not, and uses nothing up. In between,
     // others have their turn.
     store.set_epoch_deadline(1);
-    let cpu = Arc::new(Cpu::default());
-    let (clock, cpu_most) = (Arc::clone(&cpu), Duration::from_millis(limits.cpu_ms));
-    store.epoch_deadline_callback(move |_| match clock.so_far() > cpu_most {
+    let clock = Arc::clone(&meter);
+    store.epoch_deadline_callback(move |_| match clock.is_used_up() {
         true => Err(CpuUsedUp.into()),
         false => Ok(UpdateDeadline::Yield(1)),
     });
 
-    let calling = account.share(cpu.count(call(&mut store, prepared, function, ask)));
+    let calling = async {
+        tokio::select! {
+            biased;
+            done = meter.run(call(&mut store, prepared, function, ask)) => done,
+            () = meter.used_up() => Err(CpuUsedUp.into()),
+        }
+    };
     let ended = in_time(&invocation, calling).await;
     let state = store.data_mut();
     let mut usage = Usage {
-        cpu_micros: u64::try_from(cpu.in_all().as_micros()).unwrap_or(u64::MAX),
-        memory_bytes: state.limiter.used(),
+        cpu_micros: u64::try_from(meter.in_all().as_micros()).unwrap_or(u64::MAX),
+        memory_bytes: state.limiter.most(),
         handles: state.most_resources() as u64,
         host_call_bytes: state.handed.most(),
         ..Usage::under(limits)
@@ -182,7 +188,9 @@ pub(super) async fn run<A: Ask>(
     };
     // A module may live with less memory than it wanted.
     usage.hit.extend(refused.then_some(LimitName::MemoryBytes));
-    usage.hit.extend(result.as_ref().err().and_then(Fault::limit));
+    if let Some(limit) = result.as_ref().err().and_then(Fault::limit) {
+        usage.run_into(limit);
+    }
     Ran { result, usage }
 }
 

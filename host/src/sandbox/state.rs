@@ -9,12 +9,14 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::bindings::Module;
+use super::capability::held;
 use super::capability::http::Outbound;
 use super::capability::stdio::Lines;
 use super::handed::Handed;
 use super::invocation::Invocation;
-use super::limiter::Limiter;
+use super::limiter::{HeldTooMuch, Limiter};
 use super::log::{LogLevel, LogSink};
+use super::meter::Meter;
 use crate::domain::event::Event;
 use crate::domain::name::SecretName;
 use crate::domain::secret::Secret;
@@ -42,7 +44,7 @@ pub struct CallState {
 }
 
 impl CallState {
-    pub(super) fn new(invocation: &Invocation) -> Self {
+    pub(super) fn new(invocation: &Invocation, meter: &Arc<Meter>) -> Self {
         let limits = &invocation.passage.limits;
         let handed = Arc::<Handed>::default();
         let mut table = ResourceTable::new();
@@ -63,6 +65,7 @@ impl CallState {
                 Arc::clone(&invocation.door),
                 Arc::clone(&invocation.passage),
                 Arc::clone(&handed),
+                Arc::clone(meter),
             ),
             table,
             limiter: Limiter::new(limits.memory_bytes),
@@ -71,6 +74,11 @@ impl CallState {
             secrets: Arc::clone(&invocation.passage.secrets),
             log: Arc::clone(&invocation.log),
         }
+    }
+
+    /// Counts bytes that are about to be held for the module, in its resources.
+    pub(super) fn hold(&mut self, bytes: usize) -> Result<(), HeldTooMuch> {
+        self.limiter.hold(bytes, || held::in_all(&mut self.table))
     }
 
     /// Most resources that were held at once. Asked last: nothing can be held afterwards.
@@ -111,6 +119,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    held::count(&mut linker)?;
     Module::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     Ok(linker)
 }

@@ -10,16 +10,18 @@ use crate::domain::limits::{LimitName, Limits};
 /// What the call used.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Usage {
-    /// Microseconds of computing: in the module, and in the gateway's functions that it called.
+    /// Microseconds of computing: in the module, in the gateway's functions that it called, and for its requests.
     #[serde(default)]
     pub cpu_micros: u64,
-    /// Most bytes over all of the instance's memories and tables.
+    /// Most bytes over all of the instance's memories and tables, and of what the gateway held for its requests.
     pub memory_bytes: u64,
-    /// Most of the gateway's resources that were held open at once. Those that the component made itself are not counted.
+    /// Most of the gateway's resources that were held open at once. Those that the component made itself are not counted,
+    /// unless it was ended at this limit.
     #[serde(default)]
     pub handles: u64,
     /// Bytes of the largest text or block that was handed to the gateway in one go: a log line, something printed, a part
-    /// of a body, the name of a setting. Lists of headers and the answer are held to the limit, and not counted.
+    /// of a body, the name of a setting. Lists of headers and the answer are held to the limit, and not counted unless the
+    /// module was ended at it.
     #[serde(default)]
     pub host_call_bytes: u64,
     /// Requests to carriers.
@@ -61,6 +63,18 @@ impl Usage {
                 .collect(),
             ..Self::default()
         }
+    }
+
+    /// Notes the limit that the module was ended at. Of some, what was used is counted before it is allowed: it is as much
+    /// as there was at least.
+    pub fn run_into(&mut self, limit: LimitName) {
+        let most = self.limits.get(&limit).copied().unwrap_or_default();
+        match limit {
+            LimitName::Handles => self.handles = self.handles.max(most),
+            LimitName::HostCallBytes => self.host_call_bytes = self.host_call_bytes.max(most),
+            _ => {}
+        }
+        self.hit.insert(limit);
     }
 }
 
@@ -123,6 +137,24 @@ mod tests {
             ..Usage::default()
         };
         assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn of_the_limit_that_a_module_was_ended_at_all_was_used() {
+        let limits = Limits::default();
+        let mut usage = Usage {
+            memory_bytes: 7,
+            handles: limits.handles - 1,
+            ..Usage::under(&limits)
+        };
+        for limit in [LimitName::Handles, LimitName::HostCallBytes, LimitName::MemoryBytes] {
+            usage.run_into(limit);
+            assert!(usage.hit.contains(&limit), "{limit}");
+        }
+        assert_eq!(
+            (usage.handles, usage.host_call_bytes, usage.memory_bytes),
+            (limits.handles, limits.host_call_bytes, 7)
+        );
     }
 
     #[test]

@@ -10,7 +10,9 @@ use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::egress::{Door, DoorError, Passage, Timeouts};
+use crate::sandbox::capability::held::CHUNK_BYTES;
 use crate::sandbox::handed::Handed;
+use crate::sandbox::meter::Meter;
 
 /// A future that wasi:http takes.
 type Boxed<T> = Box<dyn Future<Output = T> + Send>;
@@ -20,11 +22,25 @@ pub(in crate::sandbox) struct Outbound {
     door: Arc<Door>,
     passage: Arc<Passage>,
     handed: Arc<Handed>,
+    meter: Arc<Meter>,
+    /// Requests that the module wanted to send.
+    asked: u32,
 }
 
 impl Outbound {
-    pub(in crate::sandbox) fn new(door: Arc<Door>, passage: Arc<Passage>, handed: Arc<Handed>) -> Self {
-        Self { door, passage, handed }
+    pub(in crate::sandbox) fn new(
+        door: Arc<Door>,
+        passage: Arc<Passage>,
+        handed: Arc<Handed>,
+        meter: Arc<Meter>,
+    ) -> Self {
+        Self {
+            door,
+            passage,
+            handed,
+            meter,
+            asked: 0,
+        }
     }
 }
 
@@ -40,7 +56,14 @@ impl WasiHttpHooks for Outbound {
         options: Option<RequestOptions>,
         _: Boxed<Result<(), Error>>,
     ) -> Boxed<Result<(Response<WasiBody>, Boxed<Result<(), Error>>), Error>> {
+        // The door refuses the first one over the limit, and has it recorded. Those after it are let go before anything of
+        // them is held for a task that may have to wait.
+        if self.asked > self.passage.limits.requests {
+            return Box::new(std::future::ready(Err(Error::ConnectionLimitReached)));
+        }
+        self.asked = self.asked.saturating_add(1);
         let (door, passage) = (Arc::clone(&self.door), Arc::clone(&self.passage));
+        let meter = Arc::clone(&self.meter);
         let handed = Arc::clone(&self.handed);
         let request = request.map(|body| {
             body.map_frame(move |frame| {
@@ -54,14 +77,18 @@ impl WasiHttpHooks for Outbound {
             between_bytes: options.between_bytes_timeout,
         });
         Box::new(async move {
-            let response = door
-                .send(&passage, request, asked)
+            let response = meter
+                .run_beside(door.send(&passage, request, asked))
                 .await
                 .map_err(|error| guest_error(&error))?;
             let response = response.map(|body| Full::new(body).map_err(Error::from).boxed_unsync());
             // The answer is here, whole: nothing is left to be done in the background.
             Ok((response, Box::new(std::future::ready(Ok(()))) as Boxed<_>))
         })
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        CHUNK_BYTES
     }
 
     fn p2_error_from_hyper(&mut self, _: &hyper::Error) -> ErrorCode {

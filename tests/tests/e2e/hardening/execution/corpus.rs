@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, stream};
+use patchbay::domain::limits::LimitName;
 use patchbay_tests::gateway::Deployment;
 use patchbay_tests::gateway::Gateway;
 use patchbay_tests::hostile::{Expect, Hostile, all};
@@ -66,6 +67,12 @@ async fn run(gateway: &Gateway, hostile: &Hostile) -> Result<()> {
         ensure!(
             detail.contains(&option),
             "{tenant}: nothing says how to raise it: {detail}"
+        );
+        let usage = &record["usage"];
+        let (used, most) = (&usage[limit.as_str()], &usage["limits"][limit.as_str()]);
+        ensure!(
+            !matches!(limit, LimitName::Handles | LimitName::HostCallBytes) || used.as_u64() >= most.as_u64(),
+            "{tenant}: ended at {most}, having used {used}"
         );
     }
     if let (Some(most), true) = (hostile.limits["cpu_ms"].as_u64(), record["outcome"] == "faulted") {

@@ -1,0 +1,27 @@
+;; Makes requests, fills the part of their bodies that the gateway takes, and keeps them, for ever.
+;; limits: handles=10000
+;; expect: limit memory_bytes
+(import "wasi:http/types@0.2.12" "[constructor]fields" (func $fields (result i32)))
+(import "wasi:http/types@0.2.12" "[constructor]outgoing-request" (func $request (param i32) (result i32)))
+(import "wasi:http/types@0.2.12" "[method]outgoing-request.body" (func $body (param i32 i32)))
+(import "wasi:http/types@0.2.12" "[method]outgoing-body.write" (func $stream (param i32 i32)))
+(import "wasi:io/streams@0.2.12" "[method]output-stream.write" (func $write (param i32 i32 i32 i32)))
+(import "wasi:io/streams@0.2.12" "[resource-drop]output-stream" (func $drop-stream (param i32)))
+(import "wasi:http/types@0.2.12" "[resource-drop]outgoing-body" (func $drop-body (param i32)))
+(func $filled (result i32)
+    (local $request i32) (local $body i32) (local $stream i32)
+    (local.set $request (call $request (call $fields)))
+    (call $body (local.get $request) (i32.const 2048))
+    (local.set $body (i32.load offset=4 (i32.const 2048)))
+    (call $stream (local.get $body) (i32.const 2048))
+    (local.set $stream (i32.load offset=4 (i32.const 2048)))
+    (call $write (local.get $stream) (i32.const 131072) (i32.const 16384) (i32.const 2048))
+    (call $write (local.get $stream) (i32.const 131072) (i32.const 16384) (i32.const 2048))
+    (call $drop-stream (local.get $stream))
+    (call $drop-body (local.get $body))
+    (local.get $request))
+(func $handle (param $event i32) (result i32)
+    (loop $again
+        (drop (call $filled))
+        (br $again))
+    unreachable)

@@ -1,0 +1,23 @@
+;; Gives a request a method, an authority and a path that are each a byte too long, and is told so.
+;; expect: done
+(import "wasi:http/types@0.2.12" "[constructor]fields" (func $fields (result i32)))
+(import "wasi:http/types@0.2.12" "[constructor]outgoing-request" (func $request (param i32) (result i32)))
+(import "wasi:http/types@0.2.12" "[method]outgoing-request.set-method" (func $method (param i32 i32 i32 i32) (result i32)))
+(import "wasi:http/types@0.2.12" "[method]outgoing-request.set-authority" (func $authority (param i32 i32 i32 i32) (result i32)))
+(import "wasi:http/types@0.2.12" "[method]outgoing-request.set-path-with-query" (func $path (param i32 i32 i32 i32) (result i32)))
+(func $begin
+    (memory.fill (i32.const 131072) (i32.const 97) (i32.const 16385))
+    (i32.store8 (i32.const 131072) (i32.const 47)))
+(start $begin)
+(func $must (param $result i32) (param $expected i32)
+    (if (i32.ne (local.get $result) (local.get $expected)) (then unreachable)))
+(func $handle (param $event i32) (result i32)
+    (local $request i32)
+    (local.set $request (call $request (call $fields)))
+    (call $must (call $method (local.get $request) (i32.const 9) (i32.const 131073) (i32.const 32)) (i32.const 0))
+    (call $must (call $method (local.get $request) (i32.const 9) (i32.const 131073) (i32.const 33)) (i32.const 1))
+    (call $must (call $authority (local.get $request) (i32.const 1) (i32.const 131073) (i32.const 259)) (i32.const 0))
+    (call $must (call $authority (local.get $request) (i32.const 1) (i32.const 131073) (i32.const 260)) (i32.const 1))
+    (call $must (call $path (local.get $request) (i32.const 1) (i32.const 131072) (i32.const 16384)) (i32.const 0))
+    (call $must (call $path (local.get $request) (i32.const 1) (i32.const 131072) (i32.const 16385)) (i32.const 1))
+    (call $done (local.get $event)))
