@@ -42,6 +42,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use crate::batches::Batches;
+use crate::fair::Rates;
 use crate::gateway::Passwords;
 use crate::guessing::Guard;
 use crate::jobs::Jobs;
@@ -92,6 +93,8 @@ pub struct Api {
     pub batches: Arc<Batches>,
     /// Counts wrong tokens.
     pub guard: Arc<Guard>,
+    /// Counts what each tenant changes.
+    pub changes: Arc<Rates>,
     /// Changes passwords.
     pub passwords: Arc<dyn Passwords>,
 }

@@ -154,6 +154,7 @@ impl App {
             registrar: Arc::new(registrar),
             batches: Arc::clone(&batches),
             guard,
+            changes: Arc::default(),
             passwords: Arc::<Gateway>::clone(&gateway),
         };
         let routes = api::router(api, config.upload_bytes);

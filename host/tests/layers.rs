@@ -41,7 +41,7 @@ const AREAS: [(&str, &str); 24] = [
     ),
     (
         "api",
-        "domain guessing storage trail egress sandbox journal registry orders jobs registration batches gateway",
+        "domain guessing storage trail egress fair sandbox journal registry orders jobs registration batches gateway",
     ),
     ("public", "domain guessing telecloud fair gateway"),
     ("server", ""),

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use async_trait::async_trait;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::super::access::CHANGES;
 use super::routes::{For, Row, Sent, rows};
 use super::world::{ADMIN, ALL, World, tenant};
 use crate::domain::name::TenantName;
@@ -79,6 +81,74 @@ async fn every_route_that_changes_something_leaves_one_entry_that_says_who_did()
         let before = world.entries().await;
         world.run(&row, "pb_0000").await;
         assert_eq!(world.new_entries(&before).await, [], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_cannot_fill_the_trail_by_any_route_and_keeps_nobody_else_from_it() {
+    let world = World::new().await;
+    let (own, other) = (world.token("acme", &ALL).await, world.token("other", &ALL).await);
+    let path = "/v1/tenants/acme/modules/sim/config";
+    let change = || world.send("PUT", path, &own, Some(&json!({"region": "east"})));
+    let (before, begun) = (world.entries().await, Instant::now());
+    let mut refused = change().await;
+    let mut taken = 0;
+    while refused.status == StatusCode::OK {
+        taken += 1;
+        refused = change().await;
+    }
+    let most = |begun: Instant| u64::from(CHANGES.burst) + begun.elapsed().as_secs() / CHANGES.each.as_secs() + 1;
+    assert!((u64::from(CHANGES.burst)..=most(begun)).contains(&taken), "{taken}");
+    assert_eq!(
+        (
+            refused.status,
+            &refused.body["code"],
+            &refused.headers[header::RETRY_AFTER]
+        ),
+        (
+            StatusCode::TOO_MANY_REQUESTS,
+            &json!("busy"),
+            &HeaderValue::from_static("10")
+        )
+    );
+    // Nor by any other route, and what is refused is not written down.
+    let (mut told, mut tried) = (0, 0);
+    for row in rows() {
+        let For::Scope(_) = row.who else { continue };
+        if expected(&row) == 0 {
+            continue;
+        }
+        tried += 1;
+        told += usize::from(world.run(&row, &own).await.status == StatusCode::TOO_MANY_REQUESTS);
+    }
+    let allowed = usize::try_from(begun.elapsed().as_secs() + 1).expect("soon");
+    assert!(tried > 15 && told + allowed >= tried, "{told} of {tried} were refused");
+    let entries = world
+        .registry
+        .trail()
+        .verify(&Book::Tenant(tenant("acme")))
+        .await
+        .expect("read");
+    let was = before
+        .iter()
+        .filter(|kept| kept.entry.object.starts_with("tenants/acme/"))
+        .count() as u64;
+    assert!(entries.entries <= was + most(begun), "{} after {was}", entries.entries);
+
+    // Everybody else, and looking, is as ever.
+    assert_eq!(
+        world.send("GET", "/v1/tenants/acme", &own, None).await.status,
+        StatusCode::OK
+    );
+    let body = json!({"limits": {"cpu_ms": 50}});
+    let others = world
+        .send("PUT", "/v1/tenants/other/modules/new", &other, Some(&body))
+        .await;
+    assert_eq!(others.status, StatusCode::CREATED);
+    for number in 0..CHANGES.burst + 10 {
+        let path = format!("/v1/tenants/acme/modules/admins-{}", number % 3);
+        let admins = world.send("PUT", &path, ADMIN, Some(&body)).await;
+        assert!(admins.status.is_success(), "{}", admins.body);
     }
 }
 
@@ -286,10 +356,11 @@ async fn what_a_token_tries_and_may_not_is_on_the_trail_the_first_time_the_tenth
         world.token("acme", &[Scope::Read]).await,
         world.token("other", &ALL).await,
     );
-    for _ in 0..99 {
-        world
-            .send("DELETE", "/v1/tenants/acme/modules/sim", &reader, None)
-            .await;
+    // With other tokens of the tenant, too: it makes as many as it likes.
+    let second = world.token("acme", &[Scope::Read]).await;
+    for number in 0..99 {
+        let token = if number < 5 { &reader } else { &second };
+        world.send("DELETE", "/v1/tenants/acme/modules/sim", token, None).await;
     }
     world.send("GET", "/v1/tenants/acme/calls", &other, None).await;
     world.send("GET", "/v1/tenants/none/calls", &other, None).await;

@@ -201,6 +201,7 @@ impl World {
             registrar,
             batches: Arc::clone(&batches),
             guard,
+            changes: Arc::default(),
             passwords: Arc::<Asked>::clone(&passwords),
         };
         let mut world = Self {
