@@ -21,7 +21,7 @@ pub use self::reading::{Filter, Kept, Listing, PAGE_ENTRIES_MAX, Page, Verificat
 use self::refusals::Refusals;
 use crate::domain::name::TenantName;
 use crate::domain::secret::Secret;
-use crate::domain::trail::{Deed, Entry, Signature, Verb};
+use crate::domain::trail::{Actor, Deed, Entry, Signature, Verb};
 use crate::storage::{Change, Documents, Durability, Expect, Revision, StorageError};
 use crate::vault::Vault;
 
@@ -128,12 +128,15 @@ impl Trail {
         self.write(book, by, deed, Vec::new()).await.map(drop)
     }
 
-    /// Writes that somebody who is known tried what they may not. Tries of the same thing, by the same actor from the same
-    /// network, are counted, and only the first, the tenth and so on are entries. That one could not be written is no reason to refuse
-    /// otherwise, so the log says so and nobody else.
+    /// Writes that somebody who is known tried what they may not. Tries of the same thing, by tokens of the same tenant from
+    /// the same network, are counted, and only the first, the tenth and so on are entries. That one could not be written is
+    /// no reason to refuse otherwise, so the log says so and nobody else.
     pub async fn refused(&self, book: &Book, by: &Signature, what: &str, object: &str) {
-        let kind = format!("{what} by {}", by.actor);
-        let Some(tries) = self.refusals.count(&kind, by.from, Instant::now()) else {
+        let tenant = match &by.actor {
+            Actor::Token { tenant, .. } => Some(tenant),
+            _ => None,
+        };
+        let Some(tries) = self.refusals.count(tenant, what, by.from, Instant::now()) else {
             return;
         };
         let deed = Deed::new(Verb::Refuse, object).after(&serde_json::json!({"tried": what, "tries": tries}));
