@@ -87,6 +87,9 @@ pub struct Settings {
     /// Memory that compiling one component may take, in bytes of address space [default: 2147483648]
     #[arg(long, env = "PATCHBAY_COMPILE_MEMORY_BYTES", value_name = "BYTES")]
     pub compile_memory_bytes: Option<u64>,
+    /// Compile uploads also where the kernel cannot keep the compiler from files and sockets: true or false [default: false]
+    #[arg(long, env = "PATCHBAY_COMPILE_UNCONFINED", value_name = "BOOL")]
+    pub compile_unconfined: Option<bool>,
     /// Whose authorities carriers' certificates are checked by, unless a grant has its own: the machine's, or those that
     /// Mozilla trusts [default: system]
     #[arg(long, env = "PATCHBAY_TLS_ROOTS", value_name = "ROOTS")]
@@ -115,6 +118,7 @@ const UPLOAD_BYTES: usize = 64 << 20;
 const COMPILE: CompileLimits = CompileLimits {
     cpu_seconds: 60,
     memory_bytes: 2 << 30,
+    unconfined: false,
 };
 
 /// A pool slot reserves address space and takes memory once it was used; 64 calls at once are some 1,000 a second where a
@@ -234,6 +238,7 @@ impl Settings {
             upload_bytes: self.upload_bytes.or(other.upload_bytes),
             compile_cpu_seconds: self.compile_cpu_seconds.or(other.compile_cpu_seconds),
             compile_memory_bytes: self.compile_memory_bytes.or(other.compile_memory_bytes),
+            compile_unconfined: self.compile_unconfined.or(other.compile_unconfined),
             tls_roots: self.tls_roots.or(other.tls_roots),
             drain_seconds: self.drain_seconds.or(other.drain_seconds),
         }
@@ -294,6 +299,7 @@ impl Settings {
                 256 << 20,
                 64 << 30,
             )?,
+            unconfined: self.compile_unconfined.unwrap_or(COMPILE.unconfined),
         };
         let sandbox = sandbox::Config {
             concurrent_calls: within(

@@ -117,6 +117,12 @@ pub enum PrepareError {
     /// The compiler, the disk or the machine failed.
     #[error("the component could not be compiled: {0}")]
     Failed(String),
+    /// The compiler's system calls cannot be filtered, and it must not go on without.
+    #[error(
+        "nothing is compiled here, because the compiler cannot be confined: {0}. Run the gateway where processes may set \
+         seccomp filters, or allow it to do without by the setting compile_unconfined"
+    )]
+    Unconfined(String),
 }
 
 impl Sandbox {

@@ -71,6 +71,7 @@ const UNCHANGED: (&str, &str) = ("", "");
 const LIMITS: CompileLimits = CompileLimits {
     cpu_seconds: 60,
     memory_bytes: 2 << 30,
+    unconfined: false,
 };
 
 fn sandbox(artifacts: &Path, limits: CompileLimits) -> Arc<Sandbox> {

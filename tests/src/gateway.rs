@@ -59,6 +59,7 @@ pub fn compiler() -> anyhow::Result<Compiler> {
         limits: CompileLimits {
             cpu_seconds: 60,
             memory_bytes: 2 << 30,
+            unconfined: false,
         },
     })
 }

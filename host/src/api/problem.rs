@@ -403,6 +403,10 @@ fn engine(error: &EngineError, refused: Code, text: String) -> Problem {
     match error {
         EngineError::Refused(_) => refused.because(text),
         EngineError::Busy | EngineError::TenantBusy => Code::Busy.because(format!("{text}. Retry in some seconds.")),
+        EngineError::Unconfined(_) => {
+            tracing::error!(error = text, "the sandbox failed");
+            Code::Internal.because(format!("{text}."))
+        }
         EngineError::Failed(_) => {
             tracing::error!(error = text, "the sandbox failed");
             Code::Internal

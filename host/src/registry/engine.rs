@@ -26,6 +26,9 @@ pub enum EngineError {
     /// The gateway is at fault, or its machine. A sentence for the operator.
     #[error("{0}")]
     Failed(String),
+    /// The machine does not let the gateway compile anything. A sentence for the operator, who has to decide.
+    #[error("{0}")]
+    Unconfined(String),
 }
 
 /// Checks components and makes them ready to run.
@@ -71,6 +74,7 @@ impl Engine for Arc<Sandbox> {
             .map_err(|error| match error {
                 PrepareError::Refused(refused) => EngineError::Refused(refused.to_string()),
                 PrepareError::Failed(why) => EngineError::Failed(why),
+                unconfined @ PrepareError::Unconfined(_) => EngineError::Unconfined(unconfined.to_string()),
             })
     }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::compile::CompileLimits;
 use super::compile::frame::Frame;
+use super::compile::{CompileLimits, UNCONFINED};
 use super::{PrepareError, UploadRefused};
 use process::{Ended, Stopped};
 
@@ -75,6 +75,7 @@ impl Compiler {
         let CompileLimits {
             cpu_seconds,
             memory_bytes,
+            unconfined,
         } = self.limits;
         let mut command = Command::new(&self.program);
         command
@@ -82,6 +83,7 @@ impl Compiler {
             .arg("compile")
             .args(["--cpu-seconds", &cpu_seconds.to_string()])
             .args(["--memory-bytes", &memory_bytes.to_string()])
+            .args(unconfined.then_some("--unconfined"))
             .env_clear()
             .current_dir("/");
         command
@@ -139,6 +141,9 @@ impl Compiler {
             }
             (Some(signal), _) if crashed.contains(&signal) => refused("the compiler crashed on it".to_owned()),
             (_, Some(PANICKED)) => refused("the compiler gave up on it".to_owned()),
+            (_, Some(code)) if code == i32::from(UNCONFINED) => {
+                Err(PrepareError::Unconfined(complaint.trim().to_owned()))
+            }
             _ => failed(format!("the compiler ended with {status}: {complaint}")),
         }
     }

@@ -37,6 +37,9 @@ pub(super) fn limit(limits: &CompileLimits) -> io::Result<()> {
         (Resource::Core, 0),
         (Resource::Fsize, 0),
         (Resource::Nofile, FILES_MAX),
+        // Of the whole user, whose other processes go on: it is looked at where this one would start another. Root may all
+        // the same.
+        (Resource::Nproc, 0),
     ] {
         set(resource, most, most)?;
     }
@@ -124,6 +127,61 @@ mod tests {
     use std::io::ErrorKind;
 
     use super::*;
+
+    /// What the system says to this call: an error, or none.
+    #[expect(
+        unsafe_code,
+        reason = "the conditions on these calls are told apart by nothing that is safe"
+    )]
+    fn said(call: libc::c_long, arguments: [libc::c_long; 6]) -> i32 {
+        let [a, b, c, d, e, f] = arguments;
+        // SAFETY: the tests below map memory anew, change nothing of memory that is used, and send no signal.
+        match unsafe { libc::syscall(call, a, b, c, d, e, f) } {
+            -1 => io::Error::last_os_error()
+                .raw_os_error()
+                .expect("an error of the system"),
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn behind_the_filter_no_memory_can_be_executed_and_nobody_else_be_ended() {
+        let parent = libc::c_long::from(rustix::process::getppid().expect("a parent").as_raw_nonzero().get());
+        let own = libc::c_long::from(std::process::id());
+        let (private, page) = (libc::c_long::from(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS), 4096);
+        let (data, code) = (
+            libc::c_long::from(libc::PROT_READ | libc::PROT_WRITE),
+            libc::c_long::from(libc::PROT_READ | libc::PROT_EXEC),
+        );
+        let thread = || {
+            let link = std::fs::read_link("/proc/thread-self").expect("Linux");
+            let id = link.file_name().and_then(|id| id.to_str()).expect("an id");
+            id.parse::<libc::c_long>().expect("a number")
+        };
+        let tried = move |thread| {
+            [
+                said(libc::SYS_mmap, [0, page, data, private, -1, 0]),
+                said(libc::SYS_mmap, [0, page, code, private, -1, 0]),
+                // Of no memory, so that nothing is changed where it may be.
+                said(libc::SYS_mprotect, [0, 0, data, 0, 0, 0]),
+                said(libc::SYS_mprotect, [0, 0, code, 0, 0, 0]),
+                // No signal: it is only looked at whether it may be sent.
+                said(libc::SYS_tgkill, [own, thread, 0, 0, 0, 0]),
+                said(libc::SYS_tgkill, [parent, parent, 0, 0, 0, 0]),
+            ]
+        };
+        assert_eq!(tried(thread()), [0; 6], "all of it may be done without the filter");
+        let confined = std::thread::spawn(move || {
+            let thread = thread();
+            filter_system_calls().expect("a kernel with seccomp");
+            tried(thread)
+        });
+        let refused = libc::EPERM;
+        assert_eq!(
+            confined.join().expect("it goes on"),
+            [0, refused, 0, refused, 0, refused]
+        );
+    }
 
     #[test]
     fn behind_the_filter_there_are_no_files_no_sockets_no_threads_and_no_processes() {

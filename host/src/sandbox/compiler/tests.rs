@@ -5,6 +5,7 @@ use super::*;
 const LIMITS: CompileLimits = CompileLimits {
     cpu_seconds: 1,
     memory_bytes: 512 << 20,
+    unconfined: false,
 };
 
 /// What comes of a component of so many bytes, and of a shell that runs this script in the compiler's place.
@@ -35,7 +36,7 @@ fn a_component_that_no_compiler_survives_is_refused() {
                 let expected = format!("the component takes too much to compile: {sentence}");
                 assert_eq!(refused.to_string(), expected, "{script}");
             }
-            failed @ PrepareError::Failed(_) => panic!("{script}: {failed}"),
+            failed => panic!("{script}: {failed}"),
         }
     }
 }
@@ -61,7 +62,7 @@ fn a_compiler_that_fails_by_itself_is_not_the_components_fault() {
     ] {
         match outcome(script, b"component") {
             PrepareError::Failed(said) => assert!(said.starts_with(sentence), "{script}: {said}"),
-            refused @ PrepareError::Refused(_) => panic!("{script}: {refused}"),
+            refused => panic!("{script}: {refused}"),
         }
     }
     let nowhere = Compiler {
@@ -70,6 +71,26 @@ fn a_compiler_that_fails_by_itself_is_not_the_components_fault() {
     };
     let error = nowhere.compile(b"component", 0).expect_err("there is no such program");
     assert!(error.to_string().contains("the compiler cannot be run: "), "{error}");
+}
+
+#[test]
+fn a_compiler_that_cannot_be_confined_is_the_operators_to_decide_about() {
+    let error = outcome("echo the kernel takes no filter >&2; exit 77", b"component");
+    assert!(
+        matches!(&error, PrepareError::Unconfined(why) if why == "the kernel takes no filter"),
+        "{error}"
+    );
+    assert!(
+        error.to_string().ends_with("by the setting compile_unconfined"),
+        "{error}"
+    );
+    for unconfined in [false, true] {
+        let command = Compiler::this_program(CompileLimits { unconfined, ..LIMITS }).command();
+        assert_eq!(
+            command.get_args().any(|argument| argument == "--unconfined"),
+            unconfined
+        );
+    }
 }
 
 #[test]

@@ -182,6 +182,7 @@ fn a_compiler_has_given_up_its_rights_before_it_reads_anything() -> Result<()> {
         ("Max file size", "0 0"),
         ("Max core file size", "0 0"),
         ("Max open files", "8 8"),
+        ("Max processes", "0 0"),
     ] {
         assert_eq!(limit(name), expected, "{name}");
     }
