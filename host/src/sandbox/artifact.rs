@@ -148,9 +148,11 @@ impl Artifacts {
     )]
     fn deserialize(&self, code: &[u8]) -> wasmtime::Result<Component> {
         // SAFETY: the bytes must be the unaltered output of this engine's compiler. They are: either they have just come out
-        // of it, through a pipe that nobody else has, or they carry a tag made with a key that is kept outside the folder,
-        // over the bytes and over a name with the engine's fingerprint in it. They are checked and used from memory, where
-        // nobody else can change them.
+        // of its process, through a pipe that nobody else has, or they carry a tag made with a key that is kept outside the
+        // folder, over the bytes and over a name with the engine's fingerprint in it. They are checked and used from memory,
+        // where nobody else can change them. Nothing here could tell what a compiler wrote that was led astray or taken over
+        // by the component: that wasmparser and Cranelift are right is trusted, here as in any use of wasmtime. Their time,
+        // their memory and their crashes are not; see `compile`.
         unsafe { Component::deserialize(&self.engine, code) }
     }
 }
