@@ -117,7 +117,9 @@ impl Registry {
         let mut change = self.change(&path.tenant).await?;
         let deed = Deed::new(Verb::Remove, module_route(path));
         let deed = deed.before(&change.state.module(&path.module)?.module);
-        let writes = self.writer.removal(&paths::module_folder(path)).await?;
+        let mut writes = self.writer.removal(&paths::module_folder(path)).await?;
+        // With the module itself: should the gateway stop now, the next one of this name must not find them.
+        writes.extend(self.writer.removal(&paths::module_work(path)).await?);
         let removed = change.state.modules.remove(&path.module);
         self.commit(&change, by, deed, writes).await?;
         self.forget_unused().await;

@@ -105,8 +105,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Clears up behind a module that was removed. Totals that were told for one carrier mean nothing to the next module of
-    /// this name.
+    /// Clears up behind a module that was removed: what a run wrote that ended meanwhile. Totals that were told for one
+    /// carrier mean nothing to the next module of this name.
     pub(super) async fn forget_module(&self, path: &ModulePath) -> Result<(), RegistryError> {
         self.stores.documents.delete(&paths::module_work(path)).await?;
         Ok(())

@@ -133,3 +133,37 @@ async fn whenever_it_crashes_every_version_has_its_component_and_the_next_start_
     // Each upload of new bytes, and each removal of the last version that names some, can leave one behind.
     assert!(crashes > STEPS.len() && orphans >= 7, "{orphans} of {crashes}");
 }
+
+#[tokio::test]
+async fn a_module_whose_removal_is_cut_off_leaves_no_totals_to_the_next_of_its_name() {
+    let stores = Memory::stores();
+    let mortal = Arc::new(Mortal {
+        stores: stores.clone(),
+        left: AtomicUsize::new(usize::MAX),
+    });
+    let Setup { registry, .. } = start(Stores {
+        documents: mortal.clone(),
+        blobs: mortal.clone(),
+        ..stores.clone()
+    })
+    .await;
+    step(&registry, Step::Make("acme/sim")).await.expect("made");
+    let of = |module: &str| format!("work/acme/batches/{module}/accounts/4711");
+    for module in ["sim", "sim-2"] {
+        let told = Bytes::from_static(b"told");
+        stores
+            .documents
+            .put(&of(module), told, Expect::Absent)
+            .await
+            .expect("put");
+    }
+    // The module's removal itself, and nothing after it.
+    mortal.left.store(1, Ordering::SeqCst);
+    let removed = step(&registry, Step::RemoveModule("acme/sim")).await;
+    assert!(matches!(removed, Err(RegistryError::Storage(_))), "{removed:?}");
+    let again = start(stores).await;
+    assert!(again.registry.module(&path("acme/sim")).is_err(), "it is removed");
+    let left = again.stores.documents.list("work/").await.expect("documents");
+    let left: Vec<_> = left.into_iter().map(|(key, _)| key).collect();
+    assert_eq!(left, [of("sim-2")], "what is another module's is kept");
+}
