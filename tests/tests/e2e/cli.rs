@@ -1,5 +1,7 @@
 //! The command line as a person or a script uses it: the real program against a running gateway.
 
+mod trail;
+
 use std::fs;
 use std::io::Write;
 use std::net::TcpListener;

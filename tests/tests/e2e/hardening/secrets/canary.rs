@@ -142,8 +142,15 @@ async fn ten_thousand_secrets_are_in_no_log_no_file_no_error_and_no_answer() {
     orders(&stage, &tenants, &mut canaries, &mut said).await;
     bad_requests(&stage, &tenants, &mut canaries, &mut said).await;
     strangers(&stage, &tenants, &mut canaries, &mut said).await;
-    let all = everything_there_is_to_read(&stage, &tenants, &mut said).await;
-    assert!(all > ORDERS * TENANTS, "only {all} calls were read");
+    let read = everything_there_is_to_read(&stage, &tenants, &mut said).await;
+    assert!(read.calls > ORDERS * TENANTS, "only {read:?}");
+    // Those that the carrier takes, or is to take; of the others there is no order.
+    assert!(
+        read.orders >= ORDERS * TENANTS / 2 && read.jobs >= ORDERS * TENANTS / 4,
+        "only {read:?}"
+    );
+    // A key, a token and a secret each, and three times the access to TeleCloud.
+    assert!(read.entries > TENANTS * (2 * KEYS + MODULE_SECRETS), "only {read:?}");
     bad_settings(&mut canaries, &mut said);
 
     assert!(canaries.all.len() >= SECRETS, "only {}", canaries.all.len());
@@ -346,41 +353,84 @@ async fn strangers(stage: &Stage, tenants: &[Tenant], canaries: &mut Canaries, s
     }
 }
 
-/// Everything that the API shows. Gives the number of calls.
-async fn everything_there_is_to_read(stage: &Stage, tenants: &[Tenant], said: &mut Said) -> usize {
+/// How much was read of what there is many of.
+#[derive(Debug, Default)]
+struct Read {
+    calls: usize,
+    orders: usize,
+    jobs: usize,
+    entries: usize,
+}
+
+/// Reads a listing to its end, `parameter` being what says where the next page begins.
+async fn pages(stage: &Stage, said: &mut Said, path: &str, parameter: &str) -> Vec<Value> {
+    let (mut items, mut from) = (Vec::new(), String::new());
+    loop {
+        let url = format!("{}{path}?limit=200{from}", stage.gateway.admin().base());
+        let request = stage.client.get(url).bearer_auth(patchbay_tests::gateway::ADMIN_TOKEN);
+        let (status, page) = said.send(path, request).await;
+        assert_eq!(status, 200, "{path}: {page}");
+        items.extend(page["items"].as_array().expect("a list").iter().cloned());
+        from = match &page["next"] {
+            Value::Null => return items,
+            Value::String(next) => format!("&{parameter}={next}"),
+            next => format!("&{parameter}={next}"),
+        };
+    }
+}
+
+/// Everything that the API shows.
+async fn everything_there_is_to_read(stage: &Stage, tenants: &[Tenant], said: &mut Said) -> Read {
     let admin = stage.gateway.admin();
-    let mut calls = 0;
+    let mut read = Read::default();
     let get = |path: &str| {
         let request = stage.client.get(format!("{}{path}", admin.base()));
         request.bearer_auth(patchbay_tests::gateway::ADMIN_TOKEN)
     };
-    for path in ["/v1/tenants", "/v1/openapi.json", "/healthz", "/readyz", "/metrics"] {
+    for path in [
+        "/v1/tenants",
+        "/v1/networks",
+        "/v1/trail/verification",
+        "/v1/openapi.json",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    ] {
         said.send(path, get(path)).await;
     }
+    read.entries += pages(stage, said, "/v1/trail", "before").await.len();
     for tenant in tenants {
         let at = format!("/v1/tenants/{}", tenant.name);
         for below in [
             "",
+            "/quota",
             "/telecloud-keys",
             "/telecloud",
             "/tokens",
             "/modules",
-            "/jobs?limit=200",
-            "/orders?limit=200",
+            "/trail/verification",
         ] {
             said.send(below, get(&format!("{at}{below}"))).await;
         }
         for below in ["", "/config", "/grants", "/schedules", "/runs", "/secrets", "/versions"] {
             said.send(below, get(&format!("{at}/modules/{MODULE}{below}"))).await;
         }
-        let (_, listed) = said.send("calls", get(&format!("{at}/calls?limit=200"))).await;
-        for call in listed["items"].as_array().expect("a list") {
-            let path = format!("{at}/calls/{}", call["id"].as_str().expect("an id"));
-            said.send("a call", get(&path)).await;
-            calls += 1;
+        read.entries += pages(stage, said, &format!("{at}/trail"), "before").await.len();
+        for (what, from, id, count) in [
+            ("calls", "before", "id", &mut read.calls),
+            ("orders", "after", "id", &mut read.orders),
+            ("jobs", "after", "call", &mut read.jobs),
+        ] {
+            for item in pages(stage, said, &format!("{at}/{what}"), from).await {
+                let path = format!("{at}/{what}/{}", item[id].as_str().expect("an id"));
+                let (status, shown) = said.send(&path, get(&path)).await;
+                // A job may have come to its end since.
+                assert!(status == 200 || (what == "jobs" && status == 404), "{path}: {shown}");
+                *count += 1;
+            }
         }
     }
-    calls
+    read
 }
 
 /// Settings that are refused, with secrets in them.

@@ -17,6 +17,10 @@ const TOO_MANY: &str = "too many wrong keys came from this address";
 const TRIES: usize = 10;
 const EACH: u64 = 10;
 
+/// Sources that are told of at once, and more than these.
+const TOLD: usize = 20;
+const SOURCES: usize = 30;
+
 /// A gateway with a module that does what every order asks for, without a carrier.
 async fn stage() -> Stage {
     Stage::with_hostile(json!({ "mode": "claim", "claim": "done" }), json!({})).await
@@ -107,14 +111,24 @@ async fn telecloud_is_served_behind_the_same_address_as_somebody_who_guesses() {
 #[tokio::test]
 async fn a_flood_of_wrong_keys_from_many_addresses_does_not_fill_the_journal() {
     let (stage, begun) = (stage().await, Instant::now());
-    for address in 0..50 {
-        for _ in 0..4 {
+    for address in 0..SOURCES {
+        for _ in 0..=TRIES {
             let posted = post(&stage, &format!("192.0.2.{address}"), "wrong").await;
-            assert!(posted.body.contains(WRONG), "{posted:?}");
+            assert!(
+                posted.body.contains(WRONG) || posted.body.contains(TOO_MANY),
+                "{posted:?}"
+            );
         }
     }
     assert_about(stage.calls().await.len(), 60, begun);
-    assert!(is_served(&post(&stage, "192.0.2.1", KEY).await));
+    assert!(is_served(&post(&stage, "192.0.2.200", KEY).await));
+    // Each of these sources was refused, and the log says so of the first ones, and then of one a minute.
+    stage.log_that_says("too many wrong ones", TOLD).await;
+    stage.gateway.signal("TERM").expect("it runs");
+    let log = stage.log_that_says("stopped", 1).await;
+    let told = log.iter().filter(|line| line.contains("too many wrong ones")).count();
+    let minutes = usize::try_from(begun.elapsed().as_secs() / 60).expect("few");
+    assert!((TOLD..=TOLD + minutes).contains(&told), "{told}");
 }
 
 async fn ask(stage: &Stage, from: Option<&str>, token: &str) -> (StatusCode, Option<String>, Value) {
