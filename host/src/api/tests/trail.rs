@@ -89,7 +89,8 @@ async fn a_tenant_cannot_fill_the_trail_by_any_route_and_keeps_nobody_else_from_
     let world = World::new().await;
     let (own, other) = (world.token("acme", &ALL).await, world.token("other", &ALL).await);
     let path = "/v1/tenants/acme/modules/sim/config";
-    let change = || world.send("PUT", path, &own, Some(&json!({"region": "east"})));
+    let config = json!({"region": "east"});
+    let change = || world.send("PUT", path, &own, Some(&config));
     let (before, begun) = (world.entries().await, Instant::now());
     let mut refused = change().await;
     let mut taken = 0;
