@@ -1,8 +1,11 @@
 //! Keys, and what they are for: sealing secrets at rest, hashing tokens, authenticating files of our own making.
 //!
-//! There are two layers. The [`RootKey`] is kept outside the data directory, so that neither a copy of the data nor the
-//! ability to write to it is enough; it wraps the [`Keys`], which do everything else and lie wrapped among the data. So
-//! the root key can be replaced without touching anything that was sealed or hashed.
+//! There are two layers. The [`RootKey`] is kept outside the data directory, so that a copy of the data is not enough to
+//! read what is sealed in it; it wraps the [`Keys`], which do everything else and lie wrapped among the data. So the root
+//! key can be replaced without touching anything that was sealed or hashed.
+//!
+//! The ability to write to the data directory is another matter: only what is sealed, and compiled components, are
+//! authenticated. Whoever can write the rest can make themselves an admin.
 
 mod keys;
 mod root_key;
@@ -135,6 +138,12 @@ impl Vault {
     #[must_use]
     pub fn tag(&self, name: &str, bytes: &[u8]) -> [u8; TAG_BYTES] {
         keyed(&self.0.authenticate, name, bytes)
+    }
+
+    /// 128 new random bits as 32 hexadecimal digits, for URLs.
+    #[must_use]
+    pub fn new_digits() -> Secret {
+        Secret::new(format!("{:032x}", u128::from_ne_bytes(random())))
     }
 
     /// A new bearer token: 256 random bits, as `pb_` and 64 hexadecimal digits.
