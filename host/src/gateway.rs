@@ -176,14 +176,6 @@ impl Gateway {
             return Reply::failure(UNKNOWN_MODULE);
         };
         let path = &serving.settings.path;
-        if self
-            .guard
-            .refuses(post.source, &Target::Keys(path.tenant.clone()))
-            .is_some()
-        {
-            tracing::debug!(tenant = %path.tenant, "a post from an address of too many wrong keys");
-            return Reply::failure(TOO_MANY_KEYS);
-        }
         let id = CallId(Ulid::generate());
         let span = tracing::info_span!("call", tenant = %path.tenant, module = %path.module, call = %id);
         let gateway = Arc::clone(self);

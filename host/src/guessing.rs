@@ -1,8 +1,9 @@
-//! Wrong keys, tokens and callback secrets: how many of them a source may present before nothing of it is looked at.
+//! Wrong keys, tokens and callback secrets: how many of them a source may present before it is refused.
 //!
-//! A source is refused, and never a target: whoever floods a module with wrong keys must not keep TeleCloud out of it. For
-//! the same reason what was right before, from the same source, is always looked at: behind a proxy that does not say for
-//! whom it speaks, TeleCloud and the guesser are one source.
+//! A source is refused, and never a target: whoever floods a module with wrong keys must not keep TeleCloud out of it. Nor
+//! is what is right refused, wherever it comes from: TeleCloud posts for all its customers from the same addresses, and one
+//! of them can have it post wrong keys to another's module. So what is long enough to be in no danger is always looked at.
+//! Shorter keys are looked at while their source has tries left, and afterwards only if they were right before from there.
 
 mod proxies;
 mod table;
@@ -25,8 +26,12 @@ pub use self::proxies::Proxies;
 /// Wrong ones at once, after a quiet time: people mistype, and a changed key is noticed.
 const TRIES: u32 = 10;
 
-/// For each further one. At six a minute even a key of six digits takes months, and a right one waits no longer than this.
+/// For each further one. At six a minute even a key of six digits takes months.
 const EACH: Duration = Duration::from_secs(10);
+
+/// Characters of what is always looked at. At 100,000 tries a second, which is more than a gateway answers, 16 random digits
+/// take some 1,500 years, and they are the fewest of what keys are made of. Tokens and callback secrets have 32 and more.
+const LONG: usize = 16;
 
 /// Episodes that are told at once, and how long it takes until there may be one more: many sources must fill neither the
 /// log nor the trail.
@@ -87,7 +92,7 @@ pub enum Judged<T> {
     Right(T),
     /// It was looked at, and it was wrong.
     Wrong,
-    /// It was not looked at. After this time it may be.
+    /// It was wrong, or too short to be looked at, and its source has used up its tries. After this time it has one again.
     Refused(Duration),
 }
 
@@ -124,20 +129,9 @@ impl Guard {
         self.proxies.source(peer, headers)
     }
 
-    /// For how long nothing at all that this source presents is looked at, if so.
-    #[must_use]
-    pub fn refuses(&self, source: Option<IpAddr>, target: &Target) -> Option<Duration> {
-        let now = Instant::now();
-        let state = self.state();
-        let seen = state.tries.get(&(source.map(source::of), target.clone()))?;
-        if source.is_none() || !seen.right.is_empty() {
-            return None;
-        }
-        seen.bucket.full(now, TRIES, EACH)
-    }
-
-    /// Looks at what a source presents, each by itself, unless the source has used up its tries. Then only what was right
-    /// before is looked at. To present nothing is wrong as well.
+    /// Looks at what a source presents, each by itself. Once the source has used up its tries, what is not [`LONG`] is passed
+    /// over unless it was right before from there, and what is wrong is refused and not counted. To present nothing is wrong
+    /// as well.
     ///
     /// Tries that come in the same moment may all be looked at before the first of them is counted; they are as many as
     /// the machine has cores.
@@ -151,39 +145,36 @@ impl Guard {
         let now = Instant::now();
         let source = source.map(source::of);
         let key = (source, target.clone());
+        let is_long = |text: &str| text.chars().nth(LONG - 1).is_some();
         let print = |text: &str| self.vault.hash_for("what was right before", text.as_bytes());
-        let known = {
+        // Nobody is refused whom a proxy does not name.
+        let used_up = source.and_then(|_| {
             let state = self.state();
-            let seen = state.tries.get(&key);
-            let wait = seen.and_then(|seen| seen.bucket.full(now, TRIES, EACH));
-            match (source, seen, wait) {
-                (Some(_), Some(seen), Some(wait)) if seen.right.is_empty() => return Judged::Refused(wait),
-                (Some(_), Some(seen), Some(wait)) => Some((seen.right.clone(), wait)),
-                _ => None,
-            }
-        };
-        let (mut right, mut looked) = (None, false);
-        for text in presented {
-            if let Some((known, _)) = &known
+            let seen = state.tries.get(&key)?;
+            Some((seen.bucket.full(now, TRIES, EACH)?, seen.right.clone()))
+        });
+        let mut right = None;
+        for &text in presented {
+            if let Some((_, known)) = &used_up
+                && !is_long(text)
                 && !known.contains(&print(text))
             {
                 continue;
             }
-            looked = true;
             // All of them, so that the time taken says nothing about which one was right.
             if let Some(found) = look(text) {
-                right = Some((found, print(text)));
+                right = Some((found, text));
             }
         }
-        match (right, known) {
-            (Some((found, print)), _) => {
-                if source.is_some() {
-                    self.state().tries.entry(key, now).right.insert(print);
+        match (right, used_up) {
+            (Some((found, text)), _) => {
+                if source.is_some() && !is_long(text) {
+                    self.state().tries.entry(key, now).right.insert(print(text));
                 }
                 Judged::Right(found)
             }
-            (None, Some((_, wait))) if !looked => Judged::Refused(wait),
-            (None, _) => {
+            (None, Some((wait, _))) => Judged::Refused(wait),
+            (None, None) => {
                 let tries = u32::try_from(presented.len()).unwrap_or(u32::MAX);
                 self.wrong(key, tries.max(1), now);
                 Judged::Wrong

@@ -79,7 +79,7 @@ pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Where a request comes from. If a proxy does not say, the proxy itself: people who share one can wait for each other.
+/// Where a request comes from. If a proxy does not say, the proxy itself: who has a right token does not wait for others.
 pub(super) fn source(extensions: &Extensions, headers: &HeaderMap, api: &Api) -> Option<IpAddr> {
     let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
     Some(api.guard.source(peer.ip(), headers).unwrap_or(peer.ip()))
@@ -99,7 +99,7 @@ fn authenticate(parts: &Parts, api: &Api) -> Result<Caller, Problem> {
             Err(Code::Unauthorized.because("The token is not valid. It may have expired or been revoked."))
         }
         Judged::Refused(wait) => Err(Code::TooManyTries.because(format!(
-            "Too many wrong tokens came from this address; wait {} s. The token that was sent was not looked at.",
+            "Too many wrong tokens came from this address, and the one that was sent is not valid either; wait {} s.",
             wait.as_secs() + 1
         ))),
     }

@@ -31,7 +31,7 @@ impl Callee {
 pub enum NoCallee {
     /// There is none of this secret. A wrong secret is not told apart from a module that is not there.
     NotHere,
-    /// Too many wrong secrets came from there, and this one was not looked at. After this time it may be.
+    /// Too many wrong secrets came from there, and this one is wrong as well. After this time it may try another.
     TooMany(Duration),
 }
 

@@ -24,12 +24,12 @@ impl Proxies {
         if !self.trusts(peer) {
             return Some(peer.to_canonical());
         }
-        // What stands before the first address that is not trusted may be anybody's invention.
+        // What stands before the first address that is not trusted may be anybody's invention, and need not even be text.
         headers
             .get_all(FORWARDED)
             .into_iter()
             .rev()
-            .flat_map(|value| value.to_str().unwrap_or_default().rsplit(','))
+            .flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','))
             .map(address)
             .find(|found| found.is_none_or(|found| !self.trusts(found)))?
     }
@@ -44,8 +44,8 @@ impl Proxies {
 }
 
 /// An address, with or without a port.
-fn address(text: &str) -> Option<IpAddr> {
-    let text = text.trim();
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(bytes).ok()?.trim();
     let with_port = || text.parse().map(|address: SocketAddr| address.ip()).ok();
     let bare = text.trim_start_matches('[').trim_end_matches(']').parse().ok();
     bare.or_else(with_port).map(|address| address.to_canonical())
@@ -65,14 +65,14 @@ mod tests {
         Option<&'static str>,
     );
 
-    fn source(trusted: &[&str], peer: &str, forwarded: &[&str]) -> Option<String> {
+    fn source<V: AsRef<[u8]>>(trusted: &[&str], peer: &str, forwarded: &[V]) -> Option<String> {
         let trusted = (!trusted.is_empty()).then(|| {
             let parse = |text: &&str| text.parse().expect("an address");
             trusted.iter().map(parse).collect()
         });
         let mut headers = HeaderMap::new();
         for value in forwarded {
-            headers.append(FORWARDED, HeaderValue::from_str(value).expect("a value"));
+            headers.append(FORWARDED, HeaderValue::from_bytes(value.as_ref()).expect("a value"));
         }
         let peer = peer.parse().expect("an address");
         let source = Proxies::new(trusted).source(peer, &headers);
@@ -114,6 +114,27 @@ mod tests {
         assert_eq!(
             source(&[], "127.0.0.1", &["[2001:db8::7]"]).as_deref(),
             Some("2001:db8::7")
+        );
+    }
+
+    #[test]
+    fn what_a_client_invents_hides_it_from_nobody_even_if_it_is_no_text() {
+        let rows: [&[&[u8]]; 6] = [
+            &[b"\xff, 192.0.2.7"],
+            &[b"\xff,\xff,192.0.2.7"],
+            &[b"\xff", b"192.0.2.7"],
+            &[b"1.1.1.1, \xc3\xa4", b"192.0.2.7"],
+            &[b"\xff, 192.0.2.7, 127.0.0.1"],
+            &[b"\xff, 192.0.2.7", b"127.0.0.1"],
+        ];
+        for forwarded in rows {
+            let found = source(&[], "127.0.0.1", forwarded);
+            assert_eq!(found.as_deref(), Some("192.0.2.7"), "{forwarded:?}");
+        }
+        assert_eq!(
+            source(&[], "127.0.0.1", &[b"192.0.2.7, \xff"]),
+            None,
+            "the proxy says so itself"
         );
     }
 }

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use crate::vault::Vault;
 
-/// Most rows. A row has some 400 bytes. Whoever has more addresses than this can make the table forget; what is guessed at
-/// has 128 bits and more, and is in no danger of a few thousand tries.
+/// Most rows. A row has some 200 bytes, and 32 for each key that it remembers. Whoever has more addresses than this can make
+/// the table forget, which is one more reason for long keys.
 pub(super) const ROWS_MAX: usize = 4_096;
 
-/// Right ones that are remembered for a source: the keys of a handful of reseller accounts, the tokens of a few programs.
-const RIGHT_MAX: usize = 8;
+/// Right ones that are remembered for a source: as many as a tenant may have keys. Only they can be right, so nobody else
+/// makes a row grow.
+const RIGHT_MAX: usize = 100;
 
 /// Rows by key. The one that was touched least recently makes room.
 #[derive(Debug)]
@@ -73,9 +74,11 @@ impl Bucket {
         (!room.is_zero()).then_some(room)
     }
 
+    /// Counts all of them, also those for which there is no room: whoever presents eight when there is room for one waits for
+    /// the other seven as well. So it may hold twice what it can, and never more.
     pub(super) fn add(&mut self, tries: u32, now: Instant, most: u32, each: Duration) {
         let from = self.empty.map_or(now, |empty| empty.max(now));
-        self.empty = Some((from + each * tries.min(most)).min(now + each * most));
+        self.empty = Some((from + each * tries.min(most)).min(now + each * most * 2));
     }
 }
 
@@ -84,10 +87,6 @@ impl Bucket {
 pub(super) struct Right(Vec<[u8; 32]>);
 
 impl Right {
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Takes the same time for each of them and for none.
     pub(super) fn contains(&self, hash: &[u8; 32]) -> bool {
         self.0
@@ -127,10 +126,19 @@ mod tests {
         assert_eq!(bucket.full(now + EACH, 3, EACH), None);
         assert!(!bucket.is_empty(now + 2 * EACH));
         assert!(bucket.is_empty(now + 3 * EACH));
-        // However many there are at once, it holds no more than it can.
+    }
+
+    #[test]
+    fn those_for_which_there_is_no_room_are_counted_too() {
+        let (mut bucket, now) = (Bucket::default(), Instant::now());
+        bucket.add(2, now, 3, EACH);
+        assert_eq!(bucket.full(now, 3, EACH), None);
+        bucket.add(3, now, 3, EACH);
+        assert_eq!(bucket.full(now, 3, EACH), Some(3 * EACH), "two too many, and then one");
+        // However many there are, it holds no more than twice what it can.
         bucket.add(u32::MAX, now, 3, EACH);
         bucket.add(u32::MAX, now, 3, EACH);
-        assert_eq!(bucket.full(now, 3, EACH), Some(EACH));
+        assert_eq!(bucket.full(now, 3, EACH), Some(4 * EACH));
     }
 
     #[test]
@@ -152,12 +160,12 @@ mod tests {
     #[test]
     fn the_latest_right_ones_are_remembered() {
         let mut right = Right::default();
-        for number in 0..=8 {
+        for number in 0..=100 {
             right.insert([number; 32]);
             right.insert([1; 32]);
         }
-        assert!(right.contains(&[1; 32]) && right.contains(&[8; 32]));
-        assert!(!right.contains(&[0; 32]) && !right.contains(&[9; 32]));
+        assert!(right.contains(&[1; 32]) && right.contains(&[100; 32]));
+        assert!(!right.contains(&[0; 32]) && !right.contains(&[101; 32]));
         assert_eq!(right.0.len(), RIGHT_MAX);
     }
 }
