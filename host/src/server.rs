@@ -13,7 +13,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::StatusCode;
+use axum::http::header::{CONNECTION, HeaderName, HeaderValue};
 use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -84,6 +85,7 @@ pub async fn serve(
             Err(error) => {
                 // Out of file descriptors, most likely: wait for some to come back instead of spinning.
                 tracing::warn!(%error, "could not accept a connection");
+                idle.end_longest();
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }
@@ -105,13 +107,17 @@ pub async fn serve(
             async move {
                 here.serves();
                 // hyper minds its buffer's size between two reads, and the last one may go past it.
-                let answer = if head_bytes(&request) > limits.head_bytes {
+                let mut answer = if head_bytes(&request) > limits.head_bytes {
                     StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response()
                 } else {
                     request.extensions_mut().insert(ConnectInfo(peer));
                     let answered = router.oneshot(request.map(Body::new)).await;
                     answered.unwrap_or_else(|never| match never {})
                 };
+                if here.is_wanted() {
+                    let last = HeaderValue::from_static("close");
+                    answer.headers_mut().insert(CONNECTION, last);
+                }
                 Ok::<_, Infallible>(answer.map(|body| here.answers(body)))
             }
         });

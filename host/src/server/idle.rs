@@ -85,6 +85,12 @@ impl Connection {
         }
     }
 
+    /// Whether the answer that it gives now has to be its last. A peer that sends its requests without waiting for answers
+    /// never lets it wait for long enough.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.idle.state().wanted
+    }
+
     /// The body of its answer. What is dropped with it is the last of it.
     pub(super) fn answers<B>(self: &Arc<Self>, body: B) -> Answer<B> {
         Answer {
@@ -106,6 +112,7 @@ impl Connection {
             } else {
                 state.waiting.insert(number, Arc::clone(&self.end));
             }
+            self.idle.end_longest();
         }
     }
 

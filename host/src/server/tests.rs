@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use axum::routing::get;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::*;
@@ -73,4 +74,47 @@ async fn for_a_new_connection_none_has_to_go_whose_answer_is_still_being_read() 
     assert_eq!(&read[..15], b"HTTP/1.1 200 OK");
     let end = timeout(PATIENCE, slow.read(&mut read[..1])).await;
     assert_eq!(end.expect("in time").expect("an end"), 0);
+}
+
+#[tokio::test]
+async fn a_new_connection_gets_its_turn_when_all_others_had_a_request_as_it_came() {
+    let (come, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let slow = {
+        let (come, go_on) = (Arc::clone(&come), Arc::clone(&go_on));
+        async move || {
+            come.notify_one();
+            go_on.notified().await;
+            "there\n"
+        }
+    };
+    let router = Router::new().route("/", get(slow));
+    let limits = Limits {
+        connections: 1,
+        ..Limits::default()
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let (_stop, stopped) = watch::channel(None);
+    let server = tokio::spawn(serve(listener, router, limits, stopped));
+
+    let mut busy = asked(address).await;
+    come.notified().await;
+    let mut next = asked(address).await;
+    // The server has this thread now, and takes what has come.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    go_on.notify_one();
+    let mut answer = String::new();
+    let ended = timeout(PATIENCE, busy.read_to_string(&mut answer)).await;
+    ended.expect("it has to go").expect("after its answer");
+    assert!(answer.ends_with("there\n"), "{answer}");
+    timeout(PATIENCE, come.notified())
+        .await
+        .expect("the other one has its turn");
+    go_on.notify_one();
+    let mut began = [0; 15];
+    next.read_exact(&mut began).await.expect("an answer");
+    assert_eq!(&began, b"HTTP/1.1 200 OK");
+    server.abort();
 }
