@@ -86,7 +86,7 @@ impl App {
         let vault = keyring::open(&*stores.documents, &config.root_key).await;
         let vault = Arc::new(vault.map_err(failed("keys"))?);
         let admin_token = config.admin_token.as_ref();
-        let token = AdminToken::establish(&*stores.documents, &vault, admin_token, &config.data_dir).await;
+        let token = AdminToken::establish(&*stores.documents, &vault, admin_token, &config.admin_token_file).await;
         let token = token.map_err(failed("admin token"))?;
         if let Some(path) = &token.written {
             tracing::info!(file = %path.display(), "the platform admin's token was made; keep it and remove the file");

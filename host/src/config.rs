@@ -161,6 +161,8 @@ pub struct Config {
     pub sandbox: sandbox::Config,
     /// The platform admin's token, when the environment sets it.
     pub admin_token: Option<Secret>,
+    /// Where the token is left for the operator that is made when none is set.
+    pub admin_token_file: PathBuf,
 }
 
 /// What is wrong with a setting, by its key.
@@ -264,6 +266,7 @@ impl Settings {
             return bad(KEY, &error.to_string());
         }
         let root_key = key_source(self.key_file, root_key, &data_dir);
+        let admin_token_file = beside(&data_dir, ".admin-token");
         let public_listen = self.public_listen.unwrap_or_else(|| ([127, 0, 0, 1], 8080).into());
         let admin_listen = self.admin_listen.unwrap_or_else(|| ([127, 0, 0, 1], 8081).into());
         if public_listen == admin_listen && public_listen.port() != 0 {
@@ -361,6 +364,7 @@ impl Settings {
             tls_roots: self.tls_roots.unwrap_or_default(),
             sandbox,
             admin_token,
+            admin_token_file,
         })
     }
 }
@@ -371,12 +375,16 @@ pub fn key_source(file: Option<PathBuf>, given: Option<Secret>, data_dir: &Path)
     match (file, given) {
         (Some(file), _) => KeySource::File(file),
         (None, Some(digits)) => KeySource::Given(digits),
-        (None, None) => {
-            let mut name = data_dir.as_os_str().to_owned();
-            name.push(".key");
-            KeySource::File(name.into())
-        }
+        (None, None) => KeySource::File(beside(data_dir, ".key")),
     }
+}
+
+/// What a copy of the data must not hold lies beside the data directory, under its name with another ending. The directory
+/// may be named with a slash at the end.
+fn beside(data_dir: &Path, ending: &str) -> PathBuf {
+    let mut name = data_dir.components().collect::<PathBuf>().into_os_string();
+    name.push(ending);
+    name.into()
 }
 
 fn within<T: Copy + PartialOrd + std::fmt::Display>(

@@ -174,7 +174,7 @@ impl Gateway {
             folder,
         };
         if token.is_none() {
-            let made = std::fs::read_to_string(data.join("admin-token"))?;
+            let made = std::fs::read_to_string(data.with_extension("admin-token"))?;
             gateway.admin = gateway.admin.with_token(made.trim());
         }
         Ok(gateway)

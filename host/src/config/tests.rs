@@ -31,6 +31,26 @@ fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
 }
 
 #[test]
+fn the_key_and_the_admins_token_are_beside_the_data_directory_however_it_is_named() {
+    for (data_dir, expected) in [
+        ("data", "data"),
+        ("data/", "data"),
+        ("data//", "data"),
+        ("./data/.", "./data"),
+        ("/srv/a.b/data/", "/srv/a.b/data"),
+    ] {
+        let config = resolve(&format!("data_dir = {data_dir:?}"), &[]).expect("all is right");
+        let file = |ending: &str| PathBuf::from(format!("{expected}{ending}"));
+        assert!(
+            matches!(&config.root_key, KeySource::File(found) if *found.as_os_str() == *file(".key").as_os_str()),
+            "{data_dir}: {:?}",
+            config.root_key
+        );
+        assert_eq!(config.admin_token_file.as_os_str(), file(".admin-token").as_os_str());
+    }
+}
+
+#[test]
 fn what_a_post_may_contain_can_be_set() {
     let config = resolve("nesting_max = 64\nfields_max = 100\n", &[]).expect("all is right");
     let expected = DecodeLimits {

@@ -30,8 +30,9 @@ pub struct AdminToken {
 }
 
 impl AdminToken {
-    /// Takes the token that the operator gave; the settings have checked it. Without one, the token that was made at the first start goes on being
-    /// valid, or this is the first start: then one is made and written to `folder/admin-token`, for its owner only.
+    /// Takes the token that the operator gave; the settings have checked it. Without one, the token that was made at the
+    /// first start goes on being valid, or this is the first start: then one is made and written to this file, for its owner
+    /// only. The file is none of the data, or a copy of the data would hold the token.
     ///
     /// While a token is given, the one that was made does not work. The file may be removed once it was read.
     ///
@@ -41,7 +42,7 @@ impl AdminToken {
         documents: &dyn Documents,
         vault: &Vault,
         given: Option<&Secret>,
-        folder: &Path,
+        file: &Path,
     ) -> Result<Self, RegistryError> {
         if let Some(given) = given {
             return Ok(Self {
@@ -57,9 +58,8 @@ impl AdminToken {
             });
         }
         let token = Vault::new_token();
-        let path = folder.join("admin-token");
         // The file first: a token that nobody can read would lock everyone out. A crash in between makes another.
-        write(&path, &token).map_err(|error| RegistryError::AdminToken(format!("{}: {error}", path.display())))?;
+        write(file, &token).map_err(|error| RegistryError::AdminToken(format!("{}: {error}", file.display())))?;
         let made = Made {
             hash: vault.hash(token.expose()),
             created: Timestamp::now(),
@@ -69,7 +69,7 @@ impl AdminToken {
             .await?;
         Ok(Self {
             hash: made.hash,
-            written: Some(path),
+            written: Some(file.to_owned()),
         })
     }
 }
@@ -96,16 +96,17 @@ mod tests {
     async fn the_first_start_writes_a_token_that_later_starts_accept() {
         let folder = tempfile::tempdir().expect("a folder");
         let (documents, vault) = (Memory::stores().documents, Vault::new(&[1; 32]));
-        let first = AdminToken::establish(&*documents, &vault, None, folder.path())
+        let path = folder.path().join("token");
+        let first = AdminToken::establish(&*documents, &vault, None, &path)
             .await
             .expect("made");
-        let path = first.written.expect("written");
+        assert_eq!(first.written.as_ref(), Some(&path));
         assert_eq!(path.metadata().expect("there").permissions().mode() & 0o777, 0o600);
         let token = fs::read_to_string(&path).expect("readable");
         assert_eq!(first.hash, vault.hash(token.trim()));
 
         fs::remove_file(&path).expect("removed by the operator");
-        let second = AdminToken::establish(&*documents, &vault, None, folder.path())
+        let second = AdminToken::establish(&*documents, &vault, None, &path)
             .await
             .expect("known");
         assert_eq!((second.hash, second.written), (first.hash, None));
@@ -117,7 +118,7 @@ mod tests {
         let (documents, vault) = (Memory::stores().documents, Vault::new(&[1; 32]));
         let folder = tempfile::tempdir().expect("a folder");
         let token = Secret::new("x".repeat(32));
-        let given = AdminToken::establish(&*documents, &vault, Some(&token), folder.path())
+        let given = AdminToken::establish(&*documents, &vault, Some(&token), &folder.path().join("token"))
             .await
             .expect("taken");
         assert_eq!(given.hash, vault.hash(token.expose()));
