@@ -31,7 +31,7 @@ use crate::registration::Registrar;
 use crate::registry::Registry;
 use crate::registry::admin_token::AdminToken;
 use crate::runner::Runner;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Pool, Sandbox};
 use crate::storage::Stores;
 use crate::trail::{Book, Trail};
 use crate::{keyring, public, server};
@@ -75,14 +75,19 @@ fn failed<E: Into<Box<dyn std::error::Error + Send + Sync>>>(doing: impl Into<St
 impl App {
     /// Opens everything, then listens. Once this returns, both listeners serve.
     ///
+    /// Before any key is read from the data or the key file it calls `close_memory`: nothing that belongs to the process's
+    /// owner is opened below `/proc/self` afterwards.
+    ///
     /// # Errors
     /// When the data directory is in use or damaged, the key does not fit, or an address cannot be listened on.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
+    pub async fn start(config: Config, close_memory: impl FnOnce()) -> Result<Self, StartError> {
         make_folder(&config.data_dir).map_err(failed(format!("data_dir {}", config.data_dir.display())))?;
         if config.root_key.is_inside(&config.data_dir) {
             return Err(failed(config.root_key.to_string())(INSIDE));
         }
         let stores = Stores::open(&config.data_dir).map_err(failed("data_dir"))?;
+        let pool = Pool::reserve(&config.sandbox).map_err(failed("sandbox"))?;
+        close_memory();
         let vault = keyring::open(&*stores.documents, &config.root_key).await;
         let vault = Arc::new(vault.map_err(failed("keys"))?);
         let admin_token = config.admin_token.as_ref();
@@ -91,7 +96,8 @@ impl App {
         if let Some(path) = &token.written {
             tracing::info!(file = %path.display(), "the platform admin's token was made; keep it and remove the file");
         }
-        let sandbox = Arc::new(Sandbox::new(&config.sandbox, Arc::clone(&vault)).map_err(failed("sandbox"))?);
+        let sandbox = Sandbox::in_pool(pool, &config.sandbox, Arc::clone(&vault));
+        let sandbox = Arc::new(sandbox.map_err(failed("sandbox"))?);
         let journal = Journal::new(Arc::clone(&stores.log));
         let orders = Orders::new(Arc::clone(&stores.documents), Arc::clone(&vault));
         let loaded = Registry::load(stores.clone(), Arc::clone(&vault), Arc::clone(&sandbox), &token).await;
@@ -325,7 +331,7 @@ mod tests {
 
     const TOKEN: &str = "an-admin-token-of-enough-letters";
 
-    async fn start(folder: &TempDir) -> App {
+    fn config(folder: &TempDir) -> Config {
         let settings = Settings {
             data_dir: Some(folder.path().join("data")),
             public_listen: Some(([127, 0, 0, 1], 0).into()),
@@ -335,8 +341,11 @@ mod tests {
             ..Settings::default()
         };
         let token = ("PATCHBAY_ADMIN_TOKEN".to_owned(), TOKEN.to_owned());
-        let config = settings.resolve([token].into_iter()).expect("settings");
-        App::start(config).await.expect("started")
+        settings.resolve([token].into_iter()).expect("settings")
+    }
+
+    async fn start(folder: &TempDir) -> App {
+        App::start(config(folder), || ()).await.expect("started")
     }
 
     async fn begin(to: SocketAddr, head: &str, body_bytes: usize) -> TcpStream {
@@ -358,6 +367,20 @@ mod tests {
 
     async fn ask(to: SocketAddr, head: &str, body: &str) -> String {
         finish(begin(to, head, body.len()).await, body).await
+    }
+
+    #[tokio::test]
+    async fn memory_is_closed_before_there_is_a_key_in_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (key, mut closed) = (folder.path().join("data.key"), false);
+        let close = || {
+            assert!(!key.exists(), "the first start makes it when it opens the keys");
+            closed = true;
+        };
+        let app = App::start(config(&folder), close).await.expect("started");
+        assert!(key.exists());
+        app.stop().await;
+        assert!(closed);
     }
 
     #[tokio::test]

@@ -109,8 +109,9 @@ fn close_memory() {
 async fn run(config: Config) -> Result<(), String> {
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-    let app = App::start(config).await.map_err(|error| error.to_string())?;
-    close_memory();
+    let app = App::start(config, close_memory)
+        .await
+        .map_err(|error| error.to_string())?;
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
         _ = interrupt.recv() => tracing::info!("SIGINT: draining"),

@@ -125,15 +125,40 @@ pub enum PrepareError {
     Unconfined(String),
 }
 
+/// The engine and its pool, which a [`Sandbox`] needs. What they use below `/proc/self` is open from now on.
+pub struct Pool(wasmtime::Engine);
+
+impl Pool {
+    /// Reserves the address space for as many calls as may run at the same time.
+    ///
+    /// # Errors
+    /// When there is not so much.
+    pub fn reserve(config: &Config) -> Result<Self, PrepareError> {
+        engine::engine(config.concurrent_calls)
+            .map(Self)
+            .map_err(|error| failed(&error))
+    }
+}
+
+fn failed(error: &wasmtime::Error) -> PrepareError {
+    PrepareError::Failed(format!("{error:#}"))
+}
+
 impl Sandbox {
     /// Sets up the engine, the pool and the ticker that interrupts modules.
     ///
     /// # Errors
     /// When the pool cannot be reserved or the folder of compiled components cannot be made.
     pub fn new(config: &Config, vault: Arc<Vault>) -> Result<Self, PrepareError> {
-        let failed = |error: wasmtime::Error| PrepareError::Failed(format!("{error:#}"));
-        let engine = engine::engine(config.concurrent_calls).map_err(failed)?;
-        let linker = state::linker(&engine).map_err(failed)?;
+        Self::in_pool(Pool::reserve(config)?, config, vault)
+    }
+
+    /// The same, in a pool that was reserved for this configuration.
+    ///
+    /// # Errors
+    /// When the folder of compiled components cannot be made.
+    pub fn in_pool(Pool(engine): Pool, config: &Config, vault: Arc<Vault>) -> Result<Self, PrepareError> {
+        let linker = state::linker(&engine).map_err(|error| failed(&error))?;
         let artifacts = Artifacts::open(config.artifacts.clone(), engine.clone(), vault)
             .map_err(|error| PrepareError::Failed(format!("{}: {error}", config.artifacts.display())))?;
         let slots = config.concurrent_calls as usize;
