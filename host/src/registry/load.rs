@@ -14,7 +14,7 @@ use super::line::Line;
 use super::state::{ModuleState, TenantState, known};
 use super::table::{EngineAndTable, Table};
 use super::writing::Writer;
-use super::{Registry, callback, paths};
+use super::{Registry, paths};
 use crate::domain::batch::BatchSettings;
 use crate::domain::grant::Grant;
 use crate::domain::module::Module;
@@ -39,6 +39,7 @@ struct Documents {
 #[derive(Default)]
 struct ModuleDocuments {
     module: Option<(String, Bytes)>,
+    callback: Option<(String, Bytes)>,
     config: Option<(String, Bytes)>,
     grants: Option<(String, Bytes)>,
     batches: Option<(String, Bytes)>,
@@ -147,7 +148,7 @@ impl Registry {
         let mut secrets = BTreeMap::new();
         for (name, sealed) in documents.secrets {
             let name = parse(&folder, SecretName::parse(&name))?;
-            let secret = self.open(path, &name, &sealed)?;
+            let secret = self.open(paths::secret(path, &name), &sealed)?;
             secrets.insert(name, secret);
         }
         let policy = Policy::compile(grants.clone()).and_then(|policy| policy.with_keys(&secrets));
@@ -157,7 +158,12 @@ impl Registry {
             Policy::default()
         });
         let module: Module = read(&folder, documents.module)?;
-        let callback = callback::secret(&self.vault, path, module.callback_since);
+        let callback = documents.callback.ok_or_else(|| StorageError::Damaged {
+            what: folder,
+            why: "the secret of its callback URL is missing".to_owned(),
+        });
+        let (place, sealed) = callback?;
+        let callback = self.open(place, &sealed)?;
         Ok(ModuleState {
             module,
             config: Arc::new(config.into_iter().map(|(key, value)| (key.into(), value)).collect()),
@@ -171,8 +177,7 @@ impl Registry {
         })
     }
 
-    fn open(&self, path: &ModulePath, name: &SecretName, sealed: &[u8]) -> Result<Secret, RegistryError> {
-        let place = paths::secret(path, name);
+    fn open(&self, place: String, sealed: &[u8]) -> Result<Secret, RegistryError> {
         self.vault
             .open_sealed(&place, sealed)
             .map_err(|source| RegistryError::Sealed { place, source })
@@ -219,6 +224,7 @@ fn sort(documents: Vec<(String, crate::storage::Stored)>) -> BTreeMap<String, Do
                 let module = tenant.modules.entry(module.to_owned()).or_default();
                 match *rest {
                     ["module"] => module.module = Some(document),
+                    ["callback"] => module.callback = Some(document),
                     ["config"] => module.config = Some(document),
                     ["grants"] => module.grants = Some(document),
                     ["batches"] => module.batches = Some(document),

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::state::{ModuleState, known};
-use super::{Caller, Registry, RegistryError, Written, callback, check_title, no_more, paths};
+use super::{Caller, Registry, RegistryError, Written, check_title, no_more, paths};
 use crate::domain::handling::Handling;
 use crate::domain::limits::Limits;
 use crate::domain::module::{Module, ModuleStatus};
 use crate::domain::name::{ModulePath, TelecloudId, TenantName};
 use crate::domain::trail::{Deed, Verb, module_route};
 use crate::egress::policy::Policy;
+use crate::vault::Vault;
 
 /// Most modules of one tenant. Each is rebuilt in memory at every change to its tenant; operators have a handful of carriers.
 pub const MODULES_MAX: usize = 100;
@@ -77,13 +78,16 @@ impl Registry {
             Some(old) => Deed::new(Verb::Change, module_route(path)).before(&old.module),
             None => Deed::new(Verb::Make, module_route(path)),
         };
-        let mut state = old.unwrap_or_else(|| self.new_module(path));
+        let mut state = old.unwrap_or_else(|| new_module(path));
         state.module.title = settings.title;
         state.module.status = settings.status;
         state.module.limits = settings.limits;
         state.module.handling = settings.handling;
         let module = state.module.clone();
-        let writes = vec![paths::put_module(path, &module)?];
+        let mut writes = vec![paths::put_module(path, &module)?];
+        if written == Written::Created {
+            writes.push(self.put_callback(path, &state.callback));
+        }
         change.state.modules.insert(path.module.clone(), state);
         self.commit(&change, by, deed.after(&module), writes).await?;
         Ok((module, written))
@@ -127,30 +131,30 @@ impl Registry {
         self.remove_unnamed(versions.map(|version| version.digest)).await;
         self.writer.forget_module(path).await
     }
+}
 
-    fn new_module(&self, path: &ModulePath) -> ModuleState {
-        let (settings, created) = (ModuleSettings::default(), Timestamp::now());
-        let callback = callback::secret(&self.vault, path, created);
-        ModuleState {
-            module: Module {
-                name: path.module.clone(),
-                title: settings.title,
-                status: settings.status,
-                limits: settings.limits,
-                handling: settings.handling,
-                active: None,
-                telecloud_module_id: None,
-                callback_since: created,
-                created,
-            },
-            config: Arc::default(),
-            grants: Arc::default(),
-            policy: Arc::new(Policy::default()),
-            secrets: Arc::default(),
-            known: known(&BTreeMap::new(), &callback),
-            callback,
-            batches: Arc::default(),
-            versions: Vec::new(),
-        }
+fn new_module(path: &ModulePath) -> ModuleState {
+    let (settings, created) = (ModuleSettings::default(), Timestamp::now());
+    let callback = Vault::new_digits();
+    ModuleState {
+        module: Module {
+            name: path.module.clone(),
+            title: settings.title,
+            status: settings.status,
+            limits: settings.limits,
+            handling: settings.handling,
+            active: None,
+            telecloud_module_id: None,
+            callback_since: created,
+            created,
+        },
+        config: Arc::default(),
+        grants: Arc::default(),
+        policy: Arc::new(Policy::default()),
+        secrets: Arc::default(),
+        known: known(&BTreeMap::new(), &callback),
+        callback,
+        batches: Arc::default(),
+        versions: Vec::new(),
     }
 }

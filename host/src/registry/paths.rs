@@ -79,6 +79,11 @@ pub(super) fn module(path: &ModulePath) -> String {
     module_folder(path) + "module"
 }
 
+/// The secret in its callback URL. Also where it opens again, and nowhere else.
+pub(super) fn callback(path: &ModulePath) -> String {
+    module_folder(path) + "callback"
+}
+
 pub(super) fn config(path: &ModulePath) -> String {
     module_folder(path) + "config"
 }
