@@ -1,8 +1,8 @@
 //! A number of places that are shared: each tenant waits in lines of its own, and what is free goes to the lines in turn.
 //!
-//! Where some are left, a line takes another place only while it holds fewer than are free. One that is alone gets half of
-//! them, two get a third each, and so on: however many fill what they may, there is a place for the one that comes next, and
-//! nobody has to say how many there will be.
+//! Where some are left, a tenant takes another place, in whichever of its lines, only while it holds fewer than are free. One
+//! that is alone gets half of them, two get a third each, and so on: however many fill what they may, there is a place for the
+//! one that comes next, and nobody has to say how many there will be. The places of follow-ups are shared in the same way.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,8 @@ use crate::domain::name::TenantName;
 pub enum Kind {
     /// Somebody waits for the answer.
     Event,
-    /// Nobody does. All of these together get half of the places, and one at least.
+    /// Nobody does. All of these together get half of the places, and one at least; what a tenant takes of that half it takes of
+    /// its own share of all places.
     FollowUp,
 }
 
@@ -74,12 +75,14 @@ struct State {
     free: usize,
     /// How many more may wait.
     room: usize,
-    /// Whether a line leaves some to others, as said above.
+    /// Whether a tenant leaves some to others, as said above.
     leaves_some: bool,
     /// How many more follow-ups may take a place.
     follow_ups: usize,
     /// Those that hold a place or wait for one.
     lines: HashMap<Line, Standing>,
+    /// What each tenant has in all of its lines.
+    tenants: HashMap<TenantName, Share>,
     /// Those that wait for one. The first is the next to get one.
     round: VecDeque<Line>,
     /// Waiters so far.
@@ -93,6 +96,12 @@ struct Standing {
     waiting: VecDeque<Waiter>,
     /// How long a place was held of late, on average.
     hold: Option<Duration>,
+}
+
+#[derive(Debug, Default)]
+struct Share {
+    held: usize,
+    waiting: usize,
 }
 
 #[derive(Debug)]
@@ -110,13 +119,13 @@ pub struct Place {
 }
 
 impl Places {
-    /// So many places, for which so many may wait in all. Each line leaves some to others.
+    /// So many places, for which so many may wait in all. Each tenant leaves some to others.
     #[must_use]
     pub fn leaving_some(places: usize, waiting: usize) -> Arc<Self> {
         Self::new(places, waiting, true)
     }
 
-    /// So many places, all of which a line can have while no other wants one.
+    /// So many places, all of which a tenant can have while no other wants one.
     #[must_use]
     pub fn sharing_all(places: usize) -> Arc<Self> {
         Self::new(places, usize::MAX, false)
@@ -129,6 +138,7 @@ impl Places {
             leaves_some,
             follow_ups: (places / 2).max(1),
             lines: HashMap::new(),
+            tenants: HashMap::new(),
             round: VecDeque::new(),
             waiters: 0,
         })))
@@ -145,12 +155,13 @@ impl Places {
             let standing = state.lines.get(line);
             let before = standing.map_or(0, |standing| standing.waiting.len());
             let (held, hold) = standing.map_or((0, None), |standing| (standing.held, standing.hold));
+            let own = state.tenants.get(&line.tenant).map_or(0, |share| share.waiting);
             if before == 0 && state.may_take(line, held, bounds.held) {
                 state.hold(line, bounds.held);
                 return Ok(self.place(line.clone(), now));
             }
             // The same rule as for places, so that waiting for one is not for the loudest either.
-            if before >= bounds.waiting || before >= state.room {
+            if before >= bounds.waiting || own >= state.room {
                 return Err(Busy::Full);
             }
             if let (Some(until), Some(hold)) = (until, hold)
@@ -204,13 +215,16 @@ fn wait(hold: Duration, before: usize, held: usize) -> Duration {
 
 impl State {
     fn may_take(&self, line: &Line, held: usize, most: usize) -> bool {
-        let left = match (self.leaves_some, line.kind) {
-            _ if self.free == 0 => return false,
-            (_, Kind::FollowUp) if self.follow_ups == 0 => return false,
-            (true, _) => self.free,
-            (false, _) => usize::MAX,
-        };
-        held < most.min(left)
+        let follows = line.kind == Kind::FollowUp;
+        if self.free == 0 || (follows && self.follow_ups == 0) || held >= most {
+            return false;
+        }
+        let own = self.tenants.get(&line.tenant).map_or(0, |share| share.held);
+        !self.leaves_some || (own < self.free && (!follows || held < self.follow_ups))
+    }
+
+    fn share(&mut self, tenant: &TenantName) -> &mut Share {
+        self.tenants.entry(tenant.clone()).or_default()
     }
 
     fn hold(&mut self, line: &Line, most: usize) {
@@ -218,6 +232,7 @@ impl State {
         if line.kind == Kind::FollowUp {
             self.follow_ups -= 1;
         }
+        self.share(&line.tenant).held += 1;
         let standing = match self.lines.get_mut(line) {
             Some(standing) => standing,
             None => self.lines.entry(line.clone()).or_default(),
@@ -229,6 +244,7 @@ impl State {
     fn join(&mut self, line: &Line, most: usize, place: oneshot::Sender<Place>) -> u64 {
         self.room -= 1;
         self.waiters += 1;
+        self.share(&line.tenant).waiting += 1;
         let number = self.waiters;
         let standing = self.lines.entry(line.clone()).or_default();
         standing.most = most;
@@ -257,6 +273,7 @@ impl State {
             let more = !standing.waiting.is_empty();
             if let Some(Waiter { place, .. }) = first {
                 self.room += 1;
+                self.share(&line.tenant).waiting -= 1;
                 self.hold(&line, most);
                 granted.push((line.clone(), place));
             }
@@ -273,6 +290,7 @@ impl State {
         if line.kind == Kind::FollowUp {
             self.follow_ups += 1;
         }
+        self.share(&line.tenant).held -= 1;
         if let Some(standing) = self.lines.get_mut(line) {
             standing.held -= 1;
             standing.hold = Some(standing.hold.map_or(held, |before| (before * 7 + held) / 8));
@@ -289,18 +307,24 @@ impl State {
             return;
         };
         standing.waiting.remove(at);
+        let none_left = standing.waiting.is_empty();
         self.room += 1;
-        if standing.waiting.is_empty() {
+        self.share(&line.tenant).waiting -= 1;
+        if none_left {
             self.round.retain(|waiting| waiting != line);
         }
         self.forget(line);
     }
 
-    /// Forgets a line of which nobody is here.
+    /// Forgets a line of which nobody is here, and a tenant of which nobody is.
     fn forget(&mut self, line: &Line) {
         let standing = self.lines.get(line);
         if standing.is_some_and(|standing| standing.held == 0 && standing.waiting.is_empty()) {
             self.lines.remove(line);
+        }
+        let share = self.tenants.get(&line.tenant);
+        if share.is_some_and(|share| share.held == 0 && share.waiting == 0) {
+            self.tenants.remove(&line.tenant);
         }
     }
 }

@@ -215,6 +215,49 @@ fn follow_ups_leave_half_to_events() {
     assert!(poll_place(&one, &follow_up("a")).is_some(), "or they would never run");
 }
 
+#[test]
+fn a_tenant_takes_no_more_of_all_places_for_waiting_in_two_lines() {
+    let places = Places::leaving_some(64, 1_000);
+    let (events, follow_ups) = (
+        line("north"),
+        Line {
+            kind: Kind::FollowUp,
+            ..line("north")
+        },
+    );
+    let follow_ups = all(&places, &follow_ups);
+    assert_eq!(follow_ups.len(), 16, "half of the half that is for follow-ups");
+    let events = all(&places, &events);
+    assert_eq!(events.len(), 16, "with its follow-ups half of all");
+    let next = Line {
+        kind: Kind::FollowUp,
+        ..line("next")
+    };
+    drop(poll_place(&places, &next).expect("left for the next one"));
+    drop(poll_place(&places, &line("next")).expect("left for the next one"));
+}
+
+#[test]
+fn a_tenant_takes_no_more_of_the_room_to_wait_for_waiting_in_two_lines() {
+    let places = Places::leaving_some(1, 8);
+    let held = place(&mut taking(&places, &line("north"), BOUNDS));
+    let mut waiting = Vec::new();
+    for kind in [Kind::FollowUp, Kind::Event] {
+        let line = Line { kind, ..line("north") };
+        loop {
+            let mut taking = taking(&places, &line, BOUNDS);
+            if !waits(&mut taking) {
+                break;
+            }
+            waiting.push(taking);
+        }
+    }
+    assert_eq!(waiting.len(), 4);
+    assert!(waits(&mut taking(&places, &line("next"), BOUNDS)));
+    drop((waiting, held));
+    assert_eq!((places.state().room, places.state().tenants.len()), (8, 0));
+}
+
 fn poll_place(places: &Arc<Places>, line: &Line) -> Option<Place> {
     match poll(&mut taking(places, line, BOUNDS)) {
         Poll::Ready(place) => place.ok(),
@@ -282,10 +325,34 @@ fn come_and_go(places: &Arc<Places>, total: usize, choices: &mut impl Iterator<I
             }
         });
         check(&places.state(), total, &held, waiting.len());
+        leaves_some_to_others(&places.state(), total, &held);
     }
     drop((waiting, held));
     let state = places.state();
     assert_eq!((state.free, state.lines.len(), state.round.len()), (total, 0, 0));
+    assert!(state.tenants.is_empty());
+}
+
+/// Whoever holds as many as are free takes no more: so no tenant ever has more than half, a place over, of all places or of
+/// those of follow-ups.
+fn leaves_some_to_others(state: &State, total: usize, held: &[Place]) {
+    let of = |tenant: &TenantName, kind: &[Kind]| {
+        let own = held.iter().filter(|place| place.line.tenant == *tenant);
+        own.filter(|place| kind.contains(&place.line.kind)).count()
+    };
+    for (tenant, share) in &state.tenants {
+        let all = of(tenant, &[Kind::Event, Kind::FollowUp]);
+        assert_eq!(share.held, all);
+        let half = |places: usize| places.div_ceil(2);
+        if state.leaves_some {
+            assert!(all <= half(total), "{tenant} has {all} of {total}");
+            let follow_ups = of(tenant, &[Kind::FollowUp]);
+            assert!(
+                follow_ups <= half((total / 2).max(1)),
+                "{tenant} has {follow_ups} follow-ups"
+            );
+        }
+    }
 }
 
 fn check(state: &State, total: usize, held: &[Place], waiting: usize) {
