@@ -6,10 +6,10 @@
 //! sizes are limited throughout.
 //!
 //! Nothing here knows of components or of wasmtime. [`policy`], [`path`], [`target`], [`address`], [`networks`] and [`secrets`]
-//! decide and do no IO; [`connect`] is the only place that dials.
+//! decide and do no IO; `connect` is the only place that dials.
 
 pub mod address;
-pub mod connect;
+pub mod lookup;
 pub mod networks;
 pub mod path;
 pub mod policy;
@@ -17,6 +17,7 @@ pub mod secrets;
 pub mod target;
 
 mod body;
+mod connect;
 mod door;
 mod error;
 mod exchange;

@@ -103,6 +103,7 @@ impl Runner {
     ) -> Ran<A::Word> {
         let witness = Arc::new(Witness::new(log.clone()));
         let passage = Passage {
+            tenant: settings.path.tenant.clone(),
             policy: Arc::clone(&settings.policy),
             secrets: Arc::clone(&settings.secrets),
             limits: settings.limits.clone(),

@@ -13,8 +13,9 @@ const AREAS: [(&str, &str); 24] = [
     ("keyring", "domain vault storage trail"),
     ("guessing", "domain vault"),
     ("telecloud", "domain"),
-    ("egress", "domain"),
     ("fair", "domain"),
+    // Look-ups are shared among tenants.
+    ("egress", "domain fair"),
     ("sandbox", "domain vault egress fair"),
     ("journal", "domain storage"),
     ("registry", "domain vault storage trail egress sandbox journal"),

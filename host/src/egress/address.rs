@@ -112,7 +112,8 @@ const V6: &[(Ipv6Addr, u8, &str, Opened, Embedded)] = &[
     (prefix(&[0, 0, 0, 0, 0, 0xffff]), 96, "IPv4-mapped", Never, Some(12)),
     (prefix(&[0, 0, 0, 0, 0xffff, 0]), 96, "IPv4-translated", Never, Some(12)),
     (prefix(&[0x64, 0xff9b]), 96, "NAT64 (64:ff9b::/96)", ByNetwork, Some(12)),
-    (prefix(&[0x64, 0xff9b, 1]), 48, "local NAT64 (64:ff9b:1::/48)", ByNetwork, None),
+    // Where the IPv4 address is inside of this one, each translator decides: so nobody here can judge it.
+    (prefix(&[0x64, 0xff9b, 1]), 48, "local NAT64 (64:ff9b:1::/48)", Never, None),
     (prefix(&[0x100]), 64, "discard-only (100::/64)", ByNetwork, None),
     (prefix(&[0x100, 0, 0, 1]), 64, "dummy prefix (100:0:0:1::/64)", ByNetwork, None),
     (prefix(&[0x2001]), 32, "Teredo (2001::/32)", Never, None),
@@ -350,6 +351,8 @@ mod tests {
             ("::ffff:0:10.0.0.1", true),
             ("64:ff9b::10.0.0.1", true),
             ("64:ff9b::169.254.169.254", true),
+            ("64:ff9b:1::8.8.8.8", true),
+            ("64:ff9b:1:ffff:ffff:ffff:ffff:ffff", true),
             ("2001::1", true),
             ("2002:7f00:1::1", true),
             ("fd00:ec2::254", true),

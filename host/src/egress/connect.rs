@@ -1,15 +1,13 @@
-//! Looking a host up, and dialling. The only place that dials.
+//! Dialling. The only place that does.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use async_trait::async_trait;
+use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::error::DoorError;
@@ -18,59 +16,6 @@ use super::record::Sent;
 
 /// Addresses of one host that are tried, one after the other. Carriers publish one to three for each family.
 const TRIED_MAX: usize = 4;
-
-/// Finds the addresses that a name stands for. Asked once for each exchange.
-#[async_trait]
-pub trait Resolver: Send + Sync {
-    /// All of its addresses, of both families.
-    ///
-    /// # Errors
-    /// What the resolver said.
-    async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>>;
-}
-
-/// Look-ups under way at once. Each holds a thread until the system answers, and a dead name server lets it wait for half a
-/// minute; without a bound, such look-ups would take every thread there is for work that blocks.
-const LOOKUPS_MAX: usize = 64;
-
-/// The system's own resolver, with its hosts file and search list.
-pub struct SystemResolver {
-    /// Permits for look-ups.
-    lookups: Arc<Semaphore>,
-}
-
-impl SystemResolver {
-    pub(super) fn new() -> Self {
-        Self {
-            lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)),
-        }
-    }
-
-    /// Runs a look-up that goes on when nobody waits for it any more. It keeps its permit until it has really ended.
-    async fn look_up<F>(&self, look_up: F) -> io::Result<F::Output>
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
-        let permit = Arc::clone(&self.lookups).acquire_owned().await;
-        let under_way = tokio::spawn(async move {
-            let _permit = permit;
-            look_up.await
-        });
-        under_way.await.map_err(io::Error::other)
-    }
-}
-
-#[async_trait]
-impl Resolver for SystemResolver {
-    async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
-        let name = name.to_owned();
-        let found = self.look_up(async move {
-            let found = tokio::net::lookup_host((name, 0)).await?;
-            Ok(found.map(|address| address.ip()).collect())
-        });
-        found.await?
-    }
-}
 
 /// Connects to the first of these very addresses that answers. Trying the next is no re-sending: nothing was sent.
 pub(super) async fn dial(admitted: &Admitted, until: Instant, sent: Sent) -> Result<Watched, DoorError> {
@@ -102,7 +47,7 @@ pub(super) async fn dial(admitted: &Admitted, until: Instant, sent: Sent) -> Res
     clippy::disallowed_methods,
     reason = "this is the place that dials, and only what was admitted"
 )]
-async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+pub(super) async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
     // A request is written in one piece; waiting to fill a packet would only delay its end.
     stream.set_nodelay(true)?;
@@ -124,20 +69,32 @@ pub(super) fn is_own(listeners: &[SocketAddr], target: SocketAddr) -> bool {
     })
 }
 
-/// Whether an address is one of this machine's. Nothing is sent: the system is only asked from which address it would.
+/// Whether an address is one of this machine's.
 fn is_this_machine(ip: IpAddr) -> bool {
-    if ip.is_loopback() {
-        return true;
-    }
+    ip.is_loopback() || leads_here(ip, way_to(ip))
+}
+
+/// From which address this machine would talk to another one. Nothing is sent.
+fn way_to(ip: IpAddr) -> io::Result<IpAddr> {
     let any = match ip {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     };
-    let asked = UdpSocket::bind((any, 0)).and_then(|socket| {
-        socket.connect((ip, 9))?;
-        socket.local_addr()
-    });
-    asked.is_ok_and(|own| own.ip() == ip)
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect((ip, 9))?;
+    Ok(socket.local_addr()?.ip())
+}
+
+/// Whether the way to an address ends on this machine, which talks to itself from that very address. Where there is no way,
+/// nobody is reached. Any other error, as when there are no more sockets to be had, says nothing: then it may.
+fn leads_here(ip: IpAddr, way: io::Result<IpAddr>) -> bool {
+    match way {
+        Ok(from) => from == ip,
+        Err(error) => !matches!(
+            Errno::from_io_error(&error),
+            Some(Errno::NETUNREACH | Errno::HOSTUNREACH | Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL)
+        ),
+    }
 }
 
 /// A connection that notes when the first byte of a request leaves. It lies below TLS, so that it sees what the network is
@@ -225,39 +182,41 @@ mod tests {
 
     #[test]
     fn a_listener_on_every_address_is_known_at_each_of_them() {
-        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a socket");
-        // Asks for the way there; nothing is sent. A machine without any has only its loopback addresses.
-        if socket.connect(("192.0.2.1", 9)).is_err() {
-            return;
-        }
-        let own = socket.local_addr().expect("bound").ip();
-        for listener in ["0.0.0.0:8080", "[::]:8080"] {
-            let listeners = [listener.parse().expect("an address")];
-            assert!(
-                is_own(&listeners, SocketAddr::new(own, 8080)),
-                "{own} against {listener}"
-            );
-            assert!(
-                !is_own(&listeners, SocketAddr::new(own, 8081)),
-                "{own} against {listener}"
-            );
+        // The system's own answer, of which every machine has this one.
+        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        assert_eq!(way_to(here).expect("there is loopback"), here);
+        // Those that have a way to others have another address.
+        let outside = way_to(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
+        for own in [here, outside.unwrap_or(here)] {
+            for listener in ["0.0.0.0:8080", "[::]:8080"] {
+                let listeners = [listener.parse().expect("an address")];
+                for (port, expected) in [(8080, true), (8081, false)] {
+                    let is_own = is_own(&listeners, SocketAddr::new(own, port));
+                    assert_eq!(is_own, expected, "{own} and {port} against {listener}");
+                }
+            }
         }
     }
 
-    #[tokio::test]
-    async fn a_look_up_that_nobody_waits_for_any_more_counts_until_it_ends() {
-        let resolver = SystemResolver {
-            lookups: Arc::new(Semaphore::new(1)),
-        };
-        let (answer, answered) = tokio::sync::oneshot::channel::<()>();
-        let soon = || Instant::now() + std::time::Duration::from_millis(20);
-        let given_up = timeout_at(soon(), resolver.look_up(answered)).await;
-        assert!(given_up.is_err(), "it has no answer yet");
-        let next = timeout_at(soon(), resolver.look_up(async {})).await;
-        assert!(next.is_err(), "the wait for a permit counts into the time");
-        answer.send(()).expect("the look-up goes on");
-        resolver.look_up(async {}).await.expect("the permit is back");
-        assert_eq!(resolver.lookups.available_permits(), 1);
+    #[test]
+    fn an_address_of_which_nobody_can_say_whose_it_is_counts_as_our_own() {
+        let ip = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+        let failed = |errno: Errno| Err(io::Error::from(errno));
+        for (way, expected) in [
+            (Ok(ip), true),
+            (Ok(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2))), false),
+            (failed(Errno::MFILE), true),
+            (failed(Errno::NOBUFS), true),
+            (failed(Errno::ACCESS), true),
+            (Err(io::ErrorKind::Other.into()), true),
+            (failed(Errno::NETUNREACH), false),
+            (failed(Errno::HOSTUNREACH), false),
+            (failed(Errno::AFNOSUPPORT), false),
+            (failed(Errno::ADDRNOTAVAIL), false),
+        ] {
+            let told = format!("{way:?}");
+            assert_eq!(leads_here(ip, way), expected, "{told}");
+        }
     }
 
     #[tokio::test]

@@ -13,10 +13,11 @@ use hyper::body::Body;
 use tokio::time::{Instant, timeout_at};
 
 use super::body::gather;
-use super::connect::{Resolver, SystemResolver, dial, is_own};
+use super::connect::{dial, is_own};
 use super::error::DoorError;
 use super::exchange::{Caps, exchange};
 use super::headers;
+use super::lookup::{LookUps, Resolver, SystemResolver};
 use super::networks::Networks;
 use super::passage::{Passage, Timeouts};
 use super::policy::{Admitted, Permit, is_read_only};
@@ -26,6 +27,7 @@ use super::target::{Host, Target};
 use super::tls::{Roots, Tls};
 use crate::domain::grant::Scheme;
 use crate::domain::limits::LimitName;
+use crate::domain::name::TenantName;
 use crate::domain::secret::{MASK, Secret};
 
 /// What holds for every request, whoever sends it.
@@ -71,7 +73,7 @@ impl Default for Config {
 /// up; then nobody could tell whether that request was carried out. For the same reason nothing is ever sent twice.
 pub struct Door {
     config: Config,
-    resolver: Arc<dyn Resolver>,
+    look_ups: LookUps,
     tls: Tls,
 }
 
@@ -80,13 +82,17 @@ impl Door {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let tls = Tls::trusting(config.roots.load());
-        Self::with(config, Arc::new(SystemResolver::new()), tls)
+        Self::with(config, Arc::new(SystemResolver), tls)
     }
 
     /// A door with a resolver and authorities of its own.
     #[must_use]
     pub fn with(config: Config, resolver: Arc<dyn Resolver>, tls: Tls) -> Self {
-        Self { config, resolver, tls }
+        Self {
+            config,
+            look_ups: LookUps::by(resolver),
+            tls,
+        }
     }
 
     /// Takes one request to its carrier and brings the whole answer back.
@@ -264,9 +270,9 @@ impl Door {
         };
 
         let connect_by = sooner(sooner(whole_by, Some(self.config.connect_timeout)), asked.connect);
-        let admitted = self.admit(&permit, &target, connect_by).await?;
+        let admitted = self.admit(&passage.tenant, &permit, &target, connect_by).await?;
         let mut stream = dial(&admitted, connect_by, sent.clone()).await?;
-        let caps = |now_connected: Instant| Caps {
+        let caps = |now_connected: Instant, judged_late: bool| Caps {
             headers_max: self.config.response_headers_max,
             header_bytes_max: self.config.response_header_bytes_max,
             body_bytes_max: passage.limits.response_bytes,
@@ -279,19 +285,21 @@ impl Door {
                 .unwrap_or(whole_by),
             pause_max: asked.between_bytes.filter(|asked| !asked.is_zero()),
             whole_by,
+            judged_late,
         };
         let result = match target.scheme {
             Scheme::Http => {
                 stream.arm();
-                exchange(stream, request, &caps(Instant::now())).await
+                exchange(stream, request, &caps(Instant::now(), false)).await
             }
             Scheme::Https => {
                 let encrypted = timeout_at(connect_by, self.tls.handshake(&target.host, permit.tls(), stream)).await;
                 let mut encrypted = encrypted.map_err(|_| {
                     DoorError::ConnectTimeout(format!("{} did not finish the TLS handshake in time", target.host))
                 })??;
-                encrypted.get_mut().0.arm();
-                exchange(encrypted, request, &caps(Instant::now())).await
+                encrypted.stream.get_mut().0.arm();
+                let caps = caps(Instant::now(), encrypted.judged_late);
+                exchange(encrypted.stream, request, &caps).await
             }
         };
         match result {
@@ -310,11 +318,17 @@ impl Door {
     }
 
     /// Looks the host up, once, and judges every address that it stands for.
-    async fn admit(&self, permit: &Permit<'_>, target: &Target, by: Instant) -> Result<Admitted, DoorError> {
+    async fn admit(
+        &self,
+        tenant: &TenantName,
+        permit: &Permit<'_>,
+        target: &Target,
+        by: Instant,
+    ) -> Result<Admitted, DoorError> {
         let host = &target.host;
         let ips = match host {
             Host::Address(ip) => vec![*ip],
-            Host::Name(name) => match timeout_at(by, self.resolver.resolve(name)).await {
+            Host::Name(name) => match timeout_at(by, self.look_ups.resolve(tenant, name)).await {
                 Ok(Ok(ips)) if ips.is_empty() => {
                     return Err(DoorError::DnsFailed(format!("{name} has no address")));
                 }

@@ -58,8 +58,8 @@ pub enum DoorError {
     /// Time ran out before anything was sent.
     #[error("{0}")]
     ConnectTimeout(String),
-    /// No encrypted connection could be agreed upon. With TLS 1.3 the carrier judges the client's certificate after the
-    /// request was sent, and reads the request after it has judged.
+    /// No encrypted connection could be agreed upon. With TLS 1.3 a carrier that asked for the client's certificate judges it
+    /// after the request was sent, and reads the request after it has judged.
     #[error("{0}")]
     TlsFailed(String),
     /// The carrier's certificate is not valid for its name, now, from a known authority.

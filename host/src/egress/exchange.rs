@@ -32,6 +32,9 @@ pub(super) struct Caps<'a> {
     pub(super) pause_max: Option<Duration>,
     /// When all of it must be there.
     pub(super) whole_by: Instant,
+    /// Whether the carrier judges our certificate, or that there is none, only now: what it says about that then says also
+    /// that it did not read the request. Otherwise it had judged before, and whatever it says comes after the request.
+    pub(super) judged_late: bool,
 }
 
 /// hyper refuses to work with less.
@@ -122,7 +125,9 @@ fn before_head(error: &hyper::Error, caps: &Caps<'_>) -> DoorError {
         }
     } else if error.is_parse() {
         DoorError::ProtocolError(format!("the carrier's answer is not HTTP/1.1: {error}"))
-    } else if let Some(why) = client_refused(error) {
+    } else if caps.judged_late
+        && let Some(why) = client_refused(error)
+    {
         DoorError::TlsFailed(why)
     } else {
         DoorError::Terminated("the carrier closed the connection without an answer".to_owned())
@@ -134,5 +139,77 @@ fn within_body(error: &hyper::Error, caps: &Caps<'_>) -> DoorError {
         before_head(error, caps)
     } else {
         DoorError::ResponseIncomplete
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
+
+    use tokio::io::ReadBuf;
+    use tokio_rustls::rustls::{AlertDescription, Error};
+
+    use super::*;
+
+    /// Takes a request, and answers it with an alert, as TLS hands one on.
+    #[derive(Default)]
+    struct Alerting {
+        taken: bool,
+        reader: Option<Waker>,
+    }
+
+    impl AsyncRead for Alerting {
+        fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            if self.taken {
+                let alert = Error::AlertReceived(AlertDescription::AccessDenied);
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, alert)));
+            }
+            self.reader = Some(cx.waker().clone());
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Alerting {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            self.taken = true;
+            if let Some(reader) = self.reader.take() {
+                reader.wake();
+            }
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_after_the_request_is_a_verdict_on_a_certificate_only_where_one_is_judged_that_late() {
+        for (judged_late, sent) in [(false, true), (true, false)] {
+            let soon = Instant::now() + Duration::from_secs(20);
+            let caps = Caps {
+                headers_max: 100,
+                header_bytes_max: 64 << 10,
+                body_bytes_max: 1 << 20,
+                traffic_bytes_max: 1 << 20,
+                spent: &Spent::default(),
+                head_by: soon,
+                pause_max: None,
+                whole_by: soon,
+                judged_late,
+            };
+            let request = Request::post("/v1/lines").body(Full::from("{}")).expect("a request");
+            let error = exchange(Alerting::default(), request, &caps)
+                .await
+                .expect_err("an alert");
+            assert_eq!(error.was_sent(), sent, "{error:?}");
+            assert_eq!(matches!(error, DoorError::TlsFailed(_)), judged_late, "{error:?}");
+        }
     }
 }

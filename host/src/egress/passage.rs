@@ -16,7 +16,7 @@ use super::record::Recorder;
 use crate::domain::call::Usage;
 use crate::domain::event::ActionKind;
 use crate::domain::limits::{LimitName, Limits};
-use crate::domain::name::SecretName;
+use crate::domain::name::{SecretName, TenantName};
 use crate::domain::secret::Secret;
 
 /// What a module asked for in time. The door grants no more than its own and its grant's limits; zero counts as not asked,
@@ -33,6 +33,8 @@ pub struct Timeouts {
 
 /// One call's right of passage.
 pub struct Passage {
+    /// Whose call it is. Look-ups are shared among tenants.
+    pub tenant: TenantName,
     /// The module's grants, compiled once.
     pub policy: Arc<Policy>,
     /// The module's secrets.

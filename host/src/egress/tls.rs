@@ -7,18 +7,20 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rustls::client::{ResolvesClientCert, Resumption, WantsClientCert};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, ProtocolVersion, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsConnector, rustls};
 
-use super::connect::Watched;
 use super::error::DoorError;
 use super::target::Host;
 
+use self::asked::Asked;
 pub(super) use self::failure::client_refused;
 pub use self::roots::Roots;
 pub(super) use self::terms::Terms;
 
+mod asked;
 mod failure;
 mod roots;
 mod terms;
@@ -33,6 +35,15 @@ pub struct Tls {
     connector: Result<TlsConnector, String>,
 }
 
+/// A connection on which encryption was agreed upon.
+pub(super) struct Encrypted<S> {
+    pub(super) stream: TlsStream<S>,
+    /// Whether the carrier still has to judge our certificate, or that there is none, when the request is sent. With TLS 1.3 a
+    /// carrier that asked for one learns of it after we are done. It judges before it reads on, and its verdict comes
+    /// encrypted, so from itself. With TLS 1.2, and if it did not ask, there is nothing left to judge.
+    pub(super) judged_late: bool,
+}
+
 impl Tls {
     /// Trusts these authorities.
     #[must_use]
@@ -43,12 +54,15 @@ impl Tls {
     }
 
     /// Agrees on encryption with whoever answered, if they can prove to be `host`.
-    pub(super) async fn handshake(
+    pub(super) async fn handshake<S>(
         &self,
         host: &Host,
         terms: Option<&Terms>,
-        stream: Watched,
-    ) -> Result<TlsStream<Watched>, DoorError> {
+        stream: S,
+    ) -> Result<Encrypted<S>, DoorError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let connector = match terms {
             Some(terms) => terms.connector(&self.roots, Timestamp::now()),
             None => self.connector.clone(),
@@ -60,8 +74,14 @@ impl Tls {
             Host::Address(address) => ServerName::from(*address),
         };
         let own_roots = terms.is_some_and(Terms::has_roots);
+        let (connector, asked) = Asked::watching(&connector);
         let stream = connector.connect(name, stream).await;
-        stream.map_err(|error| failure::handshake(host, own_roots, &error))
+        let stream = stream.map_err(|error| failure::handshake(host, own_roots, &error))?;
+        let version = stream.get_ref().1.protocol_version();
+        Ok(Encrypted {
+            judged_late: version == Some(ProtocolVersion::TLSv1_3) && asked.get(),
+            stream,
+        })
     }
 }
 

@@ -49,6 +49,8 @@ pub struct NewTelecloud {
 /// A tenant's access to TeleCloud's API, ready for calls.
 #[derive(Debug)]
 pub struct Telecloud {
+    /// Whose access.
+    pub tenant: TenantName,
     /// How it is reached.
     pub access: TelecloudAccess,
     /// What stands for the key in a request.
@@ -82,7 +84,12 @@ impl Telecloud {
     ///
     /// # Errors
     /// When the URL leads nowhere, or where the key must not go.
-    pub fn new(access: TelecloudAccess, api_key: Secret, connections: Arc<Semaphore>) -> Result<Self, RegistryError> {
+    pub fn new(
+        tenant: TenantName,
+        access: TelecloudAccess,
+        api_key: Secret,
+        connections: Arc<Semaphore>,
+    ) -> Result<Self, RegistryError> {
         let invalid = |why: String| RegistryError::Invalid {
             field: "url".to_owned(),
             why,
@@ -117,6 +124,7 @@ impl Telecloud {
         let placeholder = secrets::placeholder(&secret);
         let secrets = BTreeMap::from([(secret, api_key)]);
         Ok(Self {
+            tenant,
             access,
             placeholder,
             policy: Arc::new(policy),
@@ -176,7 +184,12 @@ impl Registry {
             set: Timestamp::now(),
         };
         let sealed = self.seal_telecloud(tenant, &access, &new.api_key)?;
-        let prepared = Telecloud::new(access.clone(), new.api_key, change.state.telecloud_connections())?;
+        let prepared = Telecloud::new(
+            tenant.clone(),
+            access.clone(),
+            new.api_key,
+            change.state.telecloud_connections(),
+        )?;
         change.state.telecloud = Some(Arc::new(prepared));
         let writes = vec![put(paths::telecloud(tenant), sealed.into(), Expect::Anything)];
         self.commit(&change, by, deed.after(&access), writes).await?;
@@ -210,7 +223,7 @@ impl Registry {
             source,
         })?;
         let Opened { access, api_key } = paths::decode(&place, opened.expose().as_bytes())?;
-        match Telecloud::new(access, api_key, connections) {
+        match Telecloud::new(tenant.clone(), access, api_key, connections) {
             Ok(telecloud) => Ok(Some(Arc::new(telecloud))),
             Err(error) => {
                 tracing::error!(%tenant, %error, "the stored access to TeleCloud's API is not valid any more; set it again");

@@ -69,6 +69,7 @@ async fn send(
     check(&access, call)?;
     let request = client::request(&access, call).map_err(|error| NotTold::NotSent(error.to_string()))?;
     let passage = Passage {
+        tenant: telecloud.tenant.clone(),
         policy: Arc::clone(&telecloud.policy),
         secrets: Arc::clone(&telecloud.secrets),
         limits: Limits {

@@ -23,9 +23,9 @@ use tokio_rustls::rustls::RootCertStore;
 use crate::domain::event::ActionKind;
 use crate::domain::grant::Grant;
 use crate::domain::limits::Limits;
-use crate::domain::name::SecretName;
+use crate::domain::name::{SecretName, TenantName};
 use crate::domain::secret::Secret;
-use crate::egress::connect::Resolver;
+use crate::egress::lookup::Resolver;
 use crate::egress::networks::loopback;
 use crate::egress::policy::Policy;
 use crate::egress::*;
@@ -274,6 +274,7 @@ impl Rig {
     pub(super) fn passage(&self) -> Passage {
         let grants = serde_json::from_value(Value::Array(self.grants.clone())).expect("grants");
         Passage {
+            tenant: TenantName::parse("acme").expect("a name"),
             policy: Arc::new(self.policy(grants)),
             secrets: Arc::new(self.secrets.clone()),
             limits: self.limits.clone(),

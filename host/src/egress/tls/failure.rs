@@ -26,10 +26,8 @@ pub(super) fn handshake(host: &Host, own_roots: bool, error: &io::Error) -> Door
     }
 }
 
-/// Why the carrier ended TLS instead of reading the request, if that is what this error says.
-///
-/// With TLS 1.3 a carrier learns of the client's certificate after the client is done, and so after the request was sent. It
-/// judges the certificate before it reads on, and its verdict comes encrypted, so from itself.
+/// Why the carrier ended TLS instead of reading the request, if that is what this error says: for connections on which
+/// [`Encrypted::judged_late`](super::Encrypted) holds.
 pub(in crate::egress) fn client_refused(error: &(dyn Error + 'static)) -> Option<String> {
     let mut next = Some(error);
     while let Some(error) = next {

@@ -85,7 +85,8 @@ fn telecloud(port: u16, on_loopback: bool) -> Telecloud {
         set: Timestamp::now(),
     };
     let key = Secret::new(KEY.to_owned());
-    Telecloud::new(access, key, Arc::new(Semaphore::new(1))).expect("ready")
+    let tenant = TenantName::parse("acme").expect("a name");
+    Telecloud::new(tenant, access, key, Arc::new(Semaphore::new(1))).expect("ready")
 }
 
 fn update(vars: &[(u8, &str)]) -> Call {

@@ -141,6 +141,7 @@ impl Bench {
             config: Arc::new(BTreeMap::new()),
             door: Arc::clone(&self.door),
             passage: Arc::new(Passage {
+                tenant: self.line.tenant.clone(),
                 policy: Arc::new(Policy::default()),
                 secrets: Arc::new(BTreeMap::new()),
                 limits: Limits::default(),

@@ -125,6 +125,7 @@ impl Rig {
     pub(super) async fn ask<A: Ask>(&self, ask: A) -> Result<A::Word, Fault> {
         let action = ask.action();
         let passage = Passage {
+            tenant: TenantName::parse("acme").expect("a name"),
             policy: Arc::new(Policy::compile(self.grants.clone()).expect("valid grants")),
             secrets: Arc::new(self.secrets.clone()),
             limits: Limits::default(),

@@ -1,15 +1,21 @@
 //! Carriers with authorities of their own, and carriers that want to see a certificate.
 
+use std::collections::BTreeMap;
+
 use rcgen::{CertificateParams, DnType, date_time_ymd};
 use serde_json::{Value, json};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use super::authority::{Authority, Certified, Encrypted, MODERN};
 use super::{NAME, rig};
 use crate::domain::name::SecretName;
 use crate::domain::secret::Secret;
-use crate::egress::DoorError;
+use crate::egress::connect::connect;
 use crate::egress::policy::Policy;
-use crate::egress::tests::rig::Rig;
+use crate::egress::target::Host;
+use crate::egress::tests::rig::{Rig, local};
+use crate::egress::tls::Terms;
+use crate::egress::{DoorError, Tls};
 
 const KEY: &str = "carrier-key";
 
@@ -67,6 +73,33 @@ async fn without_the_certificate_that_it_wants_a_carrier_reads_nothing_and_the_e
             assert_eq!(rig.end(), format!("not sent: {expected}"));
         }
         assert_eq!(there.requests(), 0);
+    }
+}
+
+#[tokio::test]
+async fn only_tls_1_3_and_who_asked_for_a_certificate_still_judges_when_the_request_is_sent() {
+    let (carriers, clients) = (Authority::new("carriers"), Authority::new("clients"));
+    let client = clients.certify(&[], named("acme"));
+    let tls = serde_json::from_value(json!({"client_certificate": client.pem(), "client_key": KEY}));
+    let mut terms = Terms::read(&tls.expect("terms")).expect("a certificate");
+    let key = Secret::new(client.key.serialize_pem());
+    let keys = BTreeMap::from([(SecretName::parse(KEY).expect("a name"), key)]);
+    terms.unlock(&keys).expect("its key");
+    let tls = Tls::trusting(carriers.roots());
+    for (version, asks, shown, judged_late) in [
+        (&TLS12, None, None, false),
+        (&TLS12, None, Some(&terms), false),
+        (&TLS12, Some(&clients), Some(&terms), false),
+        (&TLS13, None, None, false),
+        (&TLS13, None, Some(&terms), false),
+        (&TLS13, Some(&clients), None, true),
+        (&TLS13, Some(&clients), Some(&terms), true),
+    ] {
+        let there = Encrypted::start(&carriers.certify(&[NAME], |_| {}), &[version], asks).await;
+        let stream = connect(local(there.carrier.port)).await.expect("connected");
+        let agreed = tls.handshake(&Host::Name(NAME.to_owned()), shown, stream).await;
+        let case = format!("{version:?}, asks {}, shown {}", asks.is_some(), shown.is_some());
+        assert_eq!(agreed.expect("encrypted").judged_late, judged_late, "{case}");
     }
 }
 
