@@ -123,7 +123,8 @@ impl FromRequest<Api> for Component {
         // Before the body is read, so that bodies in memory are bounded, too.
         let turn = api.registry.turn_to_upload(&at.path.tenant).await?;
         let request = Request::from_parts(parts, body);
-        match within(READ, Bytes::from_request(request, api)).await? {
+        let read = within(READ, Bytes::from_request(request, api));
+        match unless(turn.outstayed(), read).await?? {
             Ok(bytes) => Ok(Self { at, bytes, turn }),
             Err(rejection) => Err(unread(&rejection)),
         }
@@ -160,6 +161,17 @@ async fn within<F: Future>(time: Duration, read: F) -> Result<F::Output, Problem
     })
 }
 
+/// Reads a component, unless it has to give way before it is there.
+async fn unless<T>(outstayed: impl Future<Output = ()>, read: impl Future<Output = T>) -> Result<T, Problem> {
+    tokio::select! {
+        biased;
+        read = read => Ok(read),
+        () = outstayed => {
+            Err(Code::Busy.because("The component was slow to come, and others wait to send theirs. Retry in some seconds."))
+        }
+    }
+}
+
 fn unread(rejection: &BytesRejection) -> Problem {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
         Code::TooLarge
@@ -185,5 +197,13 @@ mod tests {
         assert_eq!(problem.code, "unreadable-body");
         let there = within(Duration::from_secs(60), async { 7 }).await;
         assert_eq!(there.expect("in time"), 7);
+    }
+
+    #[tokio::test]
+    async fn a_component_that_is_slow_to_come_gives_way() {
+        let slow = unless(std::future::ready(()), std::future::pending::<()>()).await;
+        assert_eq!(slow.expect_err("others wait").code, "busy");
+        let there = unless(std::future::ready(()), std::future::ready(7)).await;
+        assert_eq!(there.expect("it is there"), 7);
     }
 }

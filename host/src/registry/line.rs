@@ -1,21 +1,24 @@
-//! The line of those who have a component worked on. It is short, nobody has many places in it, and nobody waits in it for
-//! long: whoever finds no place comes again.
+//! The line of those who have a component worked on. Nobody has many places in it, and nobody waits in it for long: whoever
+//! finds no place comes again. A tenant that has none always finds one.
 //!
 //! Bodies are read and components compiled in turn, so that what uploads take of memory and processors is bounded however
-//! many come. A tenant has one turn at a time: whoever deploys without end delays itself.
+//! many come. A tenant has one turn at a time: whoever deploys without end delays itself. Whose body is slow to come gives way
+//! to those who wait to send theirs.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Instant;
 
 use super::engine::EngineError;
 use crate::domain::name::TenantName;
 
-/// Places in all. The last in line waits for some minutes if all others have JavaScript or Python compiled.
-pub const PLACES: usize = 16;
+/// Places in all, of which a tenant takes another one only while it has fewer than are free. The first place of each tenant is
+/// there even past these: an admin made every one of them. A place is a connection that waits, and no more.
+pub const PLACES: usize = 32;
 
 /// Places of one tenant: that many modules can be deployed at once by a script.
 pub const PLACES_PER_TENANT: usize = 4;
@@ -29,13 +32,20 @@ const COMPILED_AT_ONCE: usize = 2;
 /// For a turn, and after that for a compiler: less than proxies wait for an answer.
 const WAIT: Duration = Duration::from_secs(50);
 
+/// For this long a body may take its time although others wait to send theirs: 10 MiB at 4 Mbit/s. Two rounds of it are over
+/// before who came first has waited in vain.
+const UNDISTURBED: Duration = Duration::from_secs(20);
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Line {
     tenants: Mutex<HashMap<TenantName, Standing>>,
     bodies: Arc<Semaphore>,
+    /// How many wait for room for a body.
+    waiting: watch::Sender<usize>,
     compilers: Arc<Semaphore>,
     wait: Duration,
+    undisturbed: Duration,
 }
 
 #[derive(Debug)]
@@ -57,7 +67,11 @@ pub struct Turn {
     _body: OwnedSemaphorePermit,
     _turn: OwnedSemaphorePermit,
     place: Place,
+    since: Instant,
 }
+
+/// Counts among those who wait for room for a body.
+struct Waiting<'l>(&'l Line);
 
 /// The right to have a component compiled, for as long as it is held.
 #[derive(Debug)]
@@ -67,35 +81,42 @@ pub struct Permit {
 
 impl Line {
     pub(super) fn new() -> Arc<Self> {
-        Self::waiting(WAIT)
+        Self::with(WAIT, UNDISTURBED)
     }
 
-    fn waiting(wait: Duration) -> Arc<Self> {
+    fn with(wait: Duration, undisturbed: Duration) -> Arc<Self> {
         Arc::new(Self {
             tenants: Mutex::default(),
             bodies: Arc::new(Semaphore::new(BODIES)),
+            waiting: watch::Sender::new(0),
             compilers: Arc::new(Semaphore::new(COMPILED_AT_ONCE)),
             wait,
+            undisturbed,
         })
     }
 
     /// Lines up for a tenant, and waits for its turn.
     pub(super) async fn turn(self: &Arc<Self>, tenant: &TenantName) -> Result<Turn, EngineError> {
         let (place, turn) = self.line_up(tenant)?;
-        let wait = async {
-            (
-                turn.acquire_owned().await,
-                Arc::clone(&self.bodies).acquire_owned().await,
-            )
-        };
+        let wait = async { (turn.acquire_owned().await, self.body().await) };
         match tokio::time::timeout(self.wait, wait).await {
             Ok((Ok(turn), Ok(body))) => Ok(Turn {
                 _body: body,
                 _turn: turn,
                 place,
+                since: Instant::now(),
             }),
             _ => Err(EngineError::Busy),
         }
+    }
+
+    /// Room for a body. Only who finds none waits for it.
+    async fn body(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
+        if let Ok(body) = Arc::clone(&self.bodies).try_acquire_owned() {
+            return Ok(body);
+        }
+        let _waiting = Waiting::begin(self);
+        Arc::clone(&self.bodies).acquire_owned().await
     }
 
     /// The right to have a component compiled without waiting in line: at the start, nobody else is there.
@@ -108,11 +129,11 @@ impl Line {
     fn line_up(self: &Arc<Self>, tenant: &TenantName) -> Result<(Place, Arc<Semaphore>), EngineError> {
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         let taken: usize = tenants.values().map(|standing| standing.places).sum();
-        let standing = tenants.get(tenant).map_or(0, |standing| standing.places);
-        if standing >= PLACES_PER_TENANT {
+        let own = tenants.get(tenant).map_or(0, |standing| standing.places);
+        if own >= PLACES_PER_TENANT {
             return Err(EngineError::TenantBusy);
         }
-        if taken >= PLACES {
+        if own > 0 && own >= PLACES.saturating_sub(taken) {
             return Err(EngineError::Busy);
         }
         let standing = tenants.entry(tenant.clone()).or_insert_with(|| Standing {
@@ -140,7 +161,28 @@ impl Drop for Place {
     }
 }
 
+impl<'l> Waiting<'l> {
+    fn begin(line: &'l Line) -> Self {
+        line.waiting.send_modify(|waiting| *waiting += 1);
+        Self(line)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.send_modify(|waiting| *waiting -= 1);
+    }
+}
+
 impl Turn {
+    /// Comes when others wait for the room that this body takes, and it had its time.
+    pub async fn outstayed(&self) {
+        let line = &self.place.line;
+        tokio::time::sleep_until(self.since + line.undisturbed).await;
+        // The sender is in the line, which is there as long as a turn is.
+        let _ = line.waiting.subscribe().wait_for(|waiting| *waiting > 0).await;
+    }
+
     /// Waits for a compiler.
     pub(super) async fn permit(&self) -> Result<Permit, EngineError> {
         let permit = tokio::time::timeout(self.place.line.wait, self.place.line.permit()).await;
@@ -190,30 +232,55 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn past_the_last_place_everybody_is_told_to_come_again() {
+    async fn however_many_take_what_they_can_a_tenant_that_has_no_place_finds_one() {
         let line = Line::new();
-        let name = |number: usize| tenant(&format!("tenant-{number}"));
+        let (mut places, mut refused) = (Vec::new(), 0);
+        for number in 0..PLACES + 8 {
+            let tenant = tenant(&format!("tenant-{number}"));
+            let first = line.line_up(&tenant);
+            places.push(first.expect("the first place is always there"));
+            for _ in 0..PLACES_PER_TENANT {
+                match line.line_up(&tenant) {
+                    Ok(another) => places.push(another),
+                    Err(EngineError::Busy) => refused += 1,
+                    Err(error) => assert_eq!(error, EngineError::TenantBusy),
+                }
+            }
+        }
+        assert!(refused > 0, "further places run out");
+        let firsts = line.tenants.lock().expect("no panic").len();
+        assert_eq!(firsts, PLACES + 8);
+        assert!(places.len() < PLACES + firsts, "{}", places.len());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_slow_gives_way_when_another_waits_and_not_before() {
+        let line = Line::with(WAIT, Duration::ZERO);
         let mut turns = Vec::new();
-        for number in 0..BODIES {
-            turns.push(line.turn(&name(number)).await.expect("room for its body"));
+        for name in ["a", "b", "c", "d"] {
+            turns.push(line.turn(&tenant(name)).await.expect("room for its body"));
         }
-        let tenants: Vec<_> = (BODIES..PLACES).map(name).collect();
-        let mut waiting: Vec<_> = tenants.iter().map(|tenant| Box::pin(line.turn(tenant))).collect();
-        for turn in &mut waiting {
-            assert!(waits(turn.as_mut()).await, "no body of theirs is in memory");
-        }
-        let late = line.turn(&name(PLACES)).await;
-        assert_eq!(late.expect_err("no place"), EngineError::Busy);
-        turns.clear();
-        let first = waiting.remove(0).await;
-        first.expect("room for its body");
-        drop(waiting);
-        line.turn(&name(PLACES)).await.expect("a place");
+        // A timer of no time is over at its first tick.
+        let mut outstayed = Box::pin(turns[0].outstayed());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        assert!(waits(outstayed.as_mut()).await, "nobody waits for its room");
+        let late = tenant("e");
+        let mut next = Box::pin(line.turn(&late));
+        assert!(waits(next.as_mut()).await);
+        outstayed.await;
+        drop(turns);
+        drop(next.await.expect("room for its body"));
+        assert_eq!(*line.waiting.borrow(), 0);
+
+        let line = Line::new();
+        let turn = line.turn(&late).await.expect("nobody is there");
+        let _waiting = Waiting::begin(&line);
+        assert!(waits(pin!(turn.outstayed())).await, "it may take its time for a while");
     }
 
     #[tokio::test]
     async fn nobody_waits_for_ever() {
-        let line = Line::waiting(Duration::ZERO);
+        let line = Line::with(Duration::ZERO, UNDISTURBED);
         let mut turns = Vec::new();
         for name in ["a", "b", "c", "d"] {
             turns.push(line.turn(&tenant(name)).await.expect("room for its body"));
