@@ -3,7 +3,7 @@
 //! Times to wait are kept by a clock that nobody sets. A wall clock that jumps while a job waits makes it neither due
 //! sooner nor later.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,8 +58,17 @@ pub(super) enum Noted {
 /// How long the notes of orders that are pending no more are remembered. Carriers repeat their callbacks for some hours.
 const ENDED_NOTES: Duration = Duration::from_secs(24 * 3_600);
 
-/// Most of them: a few MiB.
-const ENDED_NOTES_MAX: usize = 100_000;
+/// Most of them of one tenant, about 1 MiB: past that, the oldest are forgotten.
+const ENDED_NOTES_MAX: usize = 10_000;
+
+/// Notes of one tenant's orders that are pending no more.
+#[derive(Debug, Default)]
+struct Ended {
+    /// Since when.
+    since: HashMap<Identity, Instant>,
+    /// The same, the oldest first. Of a note that ended twice, the earlier time is only here.
+    by_age: VecDeque<(Instant, Identity)>,
+}
 
 /// A job that somebody works on now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,8 +85,8 @@ pub(super) struct Index {
     by_identity: HashMap<Identity, JobKey>,
     /// Modules ought to give each order a note of its own, and some will not.
     by_note: HashMap<Identity, BTreeSet<JobKey>>,
-    /// Notes of orders that are pending no more, and since when. Carriers call back twice.
-    ended_notes: HashMap<Identity, Instant>,
+    /// Notes of orders that are pending no more. Carriers call back twice.
+    ended_notes: HashMap<TenantName, Ended>,
     unlinked: HashMap<(TenantName, String), BTreeSet<CallId>>,
     due: ByTime,
     /// How many jobs of each tenant are worked on.
@@ -107,7 +116,7 @@ impl Index {
             .and_then(|old| old.note)
             .filter(|note| Some(*note) != job.note);
         if let Some(note) = old_note {
-            self.note_ended(note);
+            self.note_ended(&key.tenant, note);
         }
         let (busy, changed) = old.map_or_else(|| (false, Arc::default()), |old| (old.busy, old.changed));
         let entry = Entry {
@@ -142,21 +151,17 @@ impl Index {
     pub(super) fn remove(&mut self, key: &JobKey) {
         if let Some(entry) = self.take(key) {
             if let Some(note) = entry.note {
-                self.note_ended(note);
+                self.note_ended(&key.tenant, note);
             }
             entry.changed.notify_waiters();
         }
     }
 
-    fn note_ended(&mut self, note: Identity) {
-        let now = Instant::now();
-        if self.ended_notes.len() >= ENDED_NOTES_MAX {
-            self.ended_notes
-                .retain(|_, ended| now.duration_since(*ended) < ENDED_NOTES);
-        }
-        if self.ended_notes.len() < ENDED_NOTES_MAX {
-            self.ended_notes.insert(note, now);
-        }
+    fn note_ended(&mut self, tenant: &TenantName, note: Identity) {
+        self.ended_notes
+            .entry(tenant.clone())
+            .or_default()
+            .add(note, Instant::now());
     }
 
     fn take(&mut self, key: &JobKey) -> Option<Entry> {
@@ -193,14 +198,16 @@ impl Index {
         self.by_identity.get(&identity).cloned()
     }
 
-    /// The pending order with this note.
-    pub(super) fn of_note(&self, note: Identity) -> Noted {
+    /// The pending order of a tenant with this note.
+    pub(super) fn of_note(&self, tenant: &TenantName, note: Identity) -> Noted {
         let mut keys = self.by_note.get(&note).into_iter().flatten();
         match (keys.next(), keys.next()) {
             (Some(key), None) => Noted::Pending(key.clone()),
             (Some(_), Some(_)) => Noted::Several,
-            (None, _) if self.ended_notes.contains_key(&note) => Noted::Ended,
-            (None, _) => Noted::Unknown,
+            (None, _) => match self.ended_notes.get(tenant) {
+                Some(ended) if ended.since.contains_key(&note) => Noted::Ended,
+                _ => Noted::Unknown,
+            },
         }
     }
 
@@ -314,6 +321,23 @@ impl Index {
             self.remove(&key);
         }
         self.due.remove(tenant);
+        self.ended_notes.remove(tenant);
+    }
+}
+
+impl Ended {
+    fn add(&mut self, note: Identity, now: Instant) {
+        self.since.insert(note, now);
+        self.by_age.push_back((now, note));
+        while let Some((since, oldest)) = self.by_age.front().copied() {
+            if self.by_age.len() <= ENDED_NOTES_MAX && now.duration_since(since) < ENDED_NOTES {
+                break;
+            }
+            self.by_age.pop_front();
+            if self.since.get(&oldest) == Some(&since) {
+                self.since.remove(&oldest);
+            }
+        }
     }
 }
 
@@ -342,3 +366,6 @@ pub(super) fn left(job: &Job, due: Timestamp, now: Timestamp) -> Duration {
 pub(super) fn note(case: &Case) -> Option<(&ModuleName, &str)> {
     (case.job.standing() == Stage::Pending).then_some((&case.job.module, case.matter.state.as_str()))
 }
+
+#[cfg(test)]
+mod tests;

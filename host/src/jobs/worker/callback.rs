@@ -82,7 +82,7 @@ impl Worker {
         let (mut taken, mut ended, mut unknown, mut several) = (0, 0, 0, 0);
         for Notice { state, progress } in notices {
             let note = self.jobs.note(&settings.path.tenant, &settings.path.module, &state);
-            let noted = self.jobs.index().of_note(note);
+            let noted = self.jobs.index().of_note(&settings.path.tenant, note);
             let key = match noted {
                 Noted::Pending(key) => key,
                 Noted::Several => {
