@@ -1,7 +1,9 @@
 //! Arguments, then settings, then run.
 
 use std::io::IsTerminal;
+use std::num::NonZero;
 use std::process::ExitCode;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::Parser;
@@ -10,6 +12,7 @@ use patchbay::cli;
 use patchbay::config::{Config, LogFormat, Settings};
 use patchbay::sandbox::CompileLimits;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -36,6 +39,9 @@ enum Command {
 /// Nobody waits for their results any more, so neither does the end of the process. Compilers end with it.
 const LAST_THREADS: Duration = Duration::from_secs(2);
 
+/// See [`patchbay::fair::Computing`].
+const WORKERS_MIN: usize = 2;
+
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(settings) => serve(settings),
@@ -51,7 +57,7 @@ fn serve(settings: Settings) -> ExitCode {
         .and_then(|config| {
             start_logging(&config);
             write_no_core();
-            let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+            let runtime = runtime().map_err(|error| error.to_string())?;
             let outcome = runtime.block_on(run(config));
             runtime.shutdown_timeout(LAST_THREADS);
             outcome
@@ -65,6 +71,15 @@ fn serve(settings: Settings) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A worker thread for each processor, and two at least: one of them is left by whoever computes.
+fn runtime() -> std::io::Result<Runtime> {
+    let processors = available_parallelism().map_or(1, NonZero::get);
+    Builder::new_multi_thread()
+        .worker_threads(processors.max(WORKERS_MIN))
+        .enable_all()
+        .build()
 }
 
 fn start_logging(config: &Config) {

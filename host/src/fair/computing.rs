@@ -73,7 +73,7 @@ struct Balance {
 }
 
 impl Computing {
-    /// For a runtime with so many worker threads.
+    /// For a runtime with so many worker threads: two at least, or none of them is left to anybody else.
     #[must_use]
     pub fn new(workers: usize) -> Self {
         Self {
