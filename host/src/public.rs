@@ -4,6 +4,7 @@
 //! other statuses would lose the message.
 
 mod callback;
+mod reading;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use axum::{Extension, Router};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::{Instant, timeout_at};
 
+use self::reading::Readings;
 use crate::domain::answer::Reply;
 use crate::domain::name::TenantName;
 use crate::fair::{Bounds, Kind, Line, Place, Places};
@@ -38,7 +40,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// From the request's head to its body's end.
     pub body_read: Duration,
-    /// Posts that are read or answered at once. Each tenant leaves some of them to others, see [`Places`].
+    /// Posts whose bodies are read at once, and posts that are answered at once. Of these each tenant leaves some to others,
+    /// see [`Places`].
     pub posts: usize,
 }
 
@@ -52,7 +55,7 @@ impl Default for Limits {
     }
 }
 
-/// What a tenant may have of the posts: as many as it leaves to others, and none that wait to be read.
+/// What a tenant may have of the posts: as many as it leaves to others, and none that wait to be answered.
 const POSTS: Bounds = Bounds {
     held: usize::MAX,
     waiting: 0,
@@ -65,17 +68,28 @@ struct Front {
     gateway: Arc<Gateway>,
     guard: Arc<Guard>,
     limits: Limits,
+    readings: Readings,
     posts: Arc<Places>,
 }
 
 impl Front {
-    /// The right to have a body read, until it is dropped; none if there are too many of this tenant.
-    async fn place(&self, tenant: TenantName) -> Option<Place> {
+    /// The body of a post to this tenant, and the right to have it answered. Nothing counts for the tenant before the body is
+    /// whole: anybody can be slow.
+    async fn read(&self, tenant: TenantName, body: Body) -> Result<(Bytes, Place), Unreadable> {
+        let whole = {
+            let reading = self.readings.begin(tenant.clone());
+            tokio::select! {
+                biased;
+                whole = read(body, &self.limits) => whole?,
+                () = reading.ended() => return Err(Unreadable::TooMany),
+            }
+        };
         let line = Line {
             tenant,
             kind: Kind::Event,
         };
-        self.posts.take(&line, POSTS, None).await.ok()
+        let place = self.posts.take(&line, POSTS, None).await;
+        Ok((whole, place.map_err(|_| Unreadable::TooMany)?))
     }
 }
 
@@ -88,6 +102,7 @@ pub fn router(gateway: Arc<Gateway>, guard: Arc<Guard>, limits: Limits) -> Route
         .with_state(Arc::new(Front {
             gateway,
             guard,
+            readings: Readings::new(limits.posts),
             posts: Places::leaving_some(limits.posts, 0),
             limits,
         }))
@@ -109,16 +124,17 @@ async fn module(
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned);
-    // What is for nobody is not read.
-    let place = match front.gateway.tenant(&tenant, &module) {
-        Some(owner) => front.place(owner).await,
-        None => None,
+    let read = match front.gateway.tenant(&tenant, &module) {
+        Some(owner) => front.read(owner, body).await,
+        // What is for nobody is not read.
+        None => {
+            unwanted(body).await;
+            Err(Unreadable::TooMany)
+        }
     };
-    let body = if place.is_some() {
-        read(body, &front.limits).await
-    } else {
-        unwanted(body).await;
-        Err(Unreadable::TooMany)
+    let (body, _place) = match read {
+        Ok((body, place)) => (Ok(body), Some(place)),
+        Err(error) => (Err(error), None),
     };
     let post = Post {
         method,

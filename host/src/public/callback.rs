@@ -11,7 +11,7 @@ use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
-use super::{Front, Peer, read, unwanted};
+use super::{Front, Peer, unwanted};
 use crate::domain::progress::Callback;
 use crate::gateway::{NoCallee, Received, Unreadable};
 
@@ -59,12 +59,9 @@ pub(super) async fn callback(
             };
         }
     };
-    let Some(_place) = front.place(callee.tenant().clone()).await else {
-        unwanted(body).await;
-        return later();
-    };
-    let body = match read(body, &front.limits).await {
-        Ok(body) => body,
+    let (body, _place) = match front.read(callee.tenant().clone(), body).await {
+        Ok(read) => read,
+        Err(Unreadable::TooMany) => return later(),
         Err(error) => return unreadable(&error),
     };
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
