@@ -1,5 +1,7 @@
 //! The gateway as one running thing: opened, served, drained.
 
+mod files;
+
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -79,8 +81,10 @@ impl App {
     /// owner is opened below `/proc/self` afterwards.
     ///
     /// # Errors
-    /// When the data directory is in use or damaged, the key does not fit, or an address cannot be listened on.
+    /// When there cannot be as many connections as are set, the data directory is in use or damaged, the key does not fit, or
+    /// an address cannot be listened on.
     pub async fn start(config: Config, close_memory: impl FnOnce()) -> Result<Self, StartError> {
+        files::raise(config.server.connections, config.sandbox.concurrent_calls).map_err(failed("connections"))?;
         make_folder(&config.data_dir).map_err(failed(format!("data_dir {}", config.data_dir.display())))?;
         if config.root_key.is_inside(&config.data_dir) {
             return Err(failed(config.root_key.to_string())(INSIDE));

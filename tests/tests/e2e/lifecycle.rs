@@ -23,7 +23,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs `patchbay serve` in a folder, which has to end by itself.
 fn serve(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Output> {
-    let mut child = Command::new(program()?)
+    serve_by(Command::new(program()?), folder, arguments, variables)
+}
+
+/// The same, by a command that runs the program with the arguments that follow.
+fn serve_by(mut command: Command, folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Output> {
+    let mut child = command
         .args(["serve", "--public-listen", "127.0.0.1:0"])
         .args(arguments)
         .current_dir(folder)
@@ -261,6 +266,21 @@ fn a_wrong_setting_is_named_by_its_key() -> Result<()> {
         !folder.path().join("patchbay-data").exists(),
         "everything is checked before anything is made"
     );
+    Ok(())
+}
+
+#[test]
+fn fewer_open_files_than_there_may_be_connections_are_refused_with_what_to_set() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "ulimit -n 1000 && exec \"$0\" \"$@\""])
+        .arg(program()?);
+    let output = serve_by(limited, folder.path(), &["--connections", "1024"], &[])?;
+    let said = String::from_utf8(output.stderr)?;
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let what = "connections: 1024 for each listener and 64 calls at once (concurrent_calls) need 4352 open files";
+    assert!(said.contains(what) && said.contains("may have 1000 at most"), "{said}");
     Ok(())
 }
 
