@@ -21,9 +21,10 @@ pub struct Quota {
     pub concurrent_calls: u32,
     /// Events that wait for one of these places; 0 to 1,000. One more is answered with busy at once.
     pub waiting: u32,
-    /// Events that are run in a second, in the long run; 1 to 100,000. One more is answered with busy at once.
+    /// Events and carriers' callbacks that are run in a second, in the long run; 1 to 100,000. One more is answered with busy
+    /// at once.
     pub calls_per_second: u32,
-    /// Events that are run at once after a quiet time, whatever `calls_per_second` says; 1 to 100,000.
+    /// How many are run at once after a quiet time, whatever `calls_per_second` says; 1 to 100,000.
     pub burst: u32,
     /// Connections to carriers at once; 1 to 1,000. Carriers allow their customers tens.
     pub connections: u32,

@@ -7,11 +7,13 @@ use std::time::Duration;
 use tracing::Instrument;
 
 use super::Gateway;
+use super::event::rate;
 use crate::domain::name::TenantName;
 use crate::domain::progress::Callback;
+use crate::fair::Busy;
 use crate::guessing::{Judged, Target};
 use crate::jobs::Received;
-use crate::registry::Serving;
+use crate::registry::{Serving, Settings};
 use crate::sandbox::Prepared;
 use crate::vault::Vault;
 
@@ -54,14 +56,23 @@ impl Gateway {
         }
     }
 
-    /// Hands a carrier's request to the module.
+    /// Hands a carrier's request to the module, at the tenant's rate and no faster.
     ///
     /// It goes on when the carrier hangs up: what the module says of its orders has to be kept.
     pub async fn callback(self: &Arc<Self>, Callee(serving): Callee, callback: Callback) -> Received {
         let path = &serving.settings.path;
         let span = tracing::info_span!("callback", tenant = %path.tenant, module = %path.module);
         let gateway = Arc::clone(self);
-        let call = async move { gateway.worker.callback(&serving, callback).await };
+        let call = async move {
+            let Settings { path, quota, .. } = &serving.settings;
+            let may_run = if gateway.rates.take(&path.tenant, rate(quota)) {
+                Ok(())
+            } else {
+                Err(Busy::Rate)
+            };
+            let on_record = || gateway.on_record.takes(&path.tenant);
+            gateway.worker.callback(&serving, callback, may_run, on_record).await
+        };
         self.calls.spawn(call.instrument(span)).await.unwrap_or_else(|error| {
             tracing::error!(%error, "a callback ended in a panic");
             Received::Later

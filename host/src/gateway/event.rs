@@ -17,6 +17,7 @@ use crate::domain::call::{CallId, Exchange, Outcome};
 use crate::domain::event::{ActionKind, Event};
 use crate::domain::limits::LimitName;
 use crate::domain::name::TenantName;
+use crate::domain::quota::Quota;
 use crate::fair::{Busy, Kind, Rate};
 use crate::jobs::verdict::{NOT_RECORDED, STOPPED, Verdict, open_reply, verdict};
 use crate::jobs::{Claim, Ending, JobError, Posted, Running};
@@ -40,7 +41,7 @@ impl Gateway {
     pub(super) async fn event(self: &Arc<Self>, admitted: Admitted) -> Reply {
         let settings = &admitted.serving.settings;
         let (event, log, tenant) = (&admitted.event, &admitted.log, &settings.path.tenant);
-        let rate = Rate::per_second(settings.quota.calls_per_second, settings.quota.burst);
+        let rate = rate(&settings.quota);
         if let Err(error) = self.jobs.link(&settings.path, event).await {
             // The event itself does not need it, and the next one tries again.
             tracing::error!(%error, "a pending order could not be linked");
@@ -216,6 +217,11 @@ impl Gateway {
         let verdict = Verdict::refused(NOT_RECORDED, format!("the event could not be claimed: {error}"));
         self.finish(tenant, log, Sender::Known, verdict).await
     }
+}
+
+/// How often a tenant's modules are run.
+pub(super) fn rate(quota: &Quota) -> Rate {
+    Rate::per_second(quota.calls_per_second, quota.burst)
 }
 
 /// The reply of the call that runs the same event, waited for until the deadline. That call is answered by its own deadline,

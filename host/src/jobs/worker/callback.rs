@@ -7,14 +7,14 @@ use serde_json::json;
 use ulid::Ulid;
 
 use super::Worker;
-use crate::domain::call::{CallId, Exchange, Outcome};
+use crate::domain::call::{CallId, Exchange, Outcome, Usage};
 use crate::domain::event::Document;
 use crate::domain::job::{By, Stage};
 use crate::domain::module::ModuleStatus;
 use crate::domain::name::SecretName;
 use crate::domain::progress::{Callback, Notice, Progress};
 use crate::domain::secret::Secret;
-use crate::fair::Kind;
+use crate::fair::{Busy, Kind};
 use crate::registry::Serving;
 use crate::runner::{self, Time};
 use crate::sandbox::{Export, Fault, Prepared, Ran, Receive};
@@ -35,9 +35,15 @@ pub enum Received {
 }
 
 impl Worker {
-    /// Hands a request to the module, and takes over what it says of pending orders. All of it is durable before this
-    /// returns.
-    pub async fn callback(&self, serving: &Serving<Prepared>, callback: Callback) -> Received {
+    /// Hands a request to the module if it may run, and takes over what it says of pending orders. All of it is durable
+    /// before this returns. `on_record` says whether one for which no module ran is put on record.
+    pub async fn callback(
+        &self,
+        serving: &Serving<Prepared>,
+        callback: Callback,
+        may_run: Result<(), Busy>,
+        on_record: impl FnOnce() -> bool,
+    ) -> Received {
         let settings = &serving.settings;
         let active = settings.status == ModuleStatus::Active;
         let Some(version) = serving.version.as_ref().filter(|_| active) else {
@@ -50,10 +56,19 @@ impl Worker {
         log.event("completion.receive", &shown(&callback));
         let time = Time::from_now(Duration::from_millis(settings.limits.deadline_ms));
         let ask = Receive { callback };
-        let Ran { result, usage } = self
-            .runner
-            .run(Kind::Event, settings, &version.prepared, &log, ask, time)
-            .await;
+        let Ran { result, usage } = match may_run {
+            Ok(()) => {
+                let prepared = &version.prepared;
+                self.runner.run(Kind::Event, settings, prepared, &log, ask, time).await
+            }
+            Err(busy) => Ran {
+                result: Err(busy.into()),
+                usage: Usage::default(),
+            },
+        };
+        if matches!(result, Err(Fault::Busy(_))) && !on_record() {
+            return Received::Later;
+        }
         let (received, outcome, detail) = match result {
             // What the module could not make sure of, it cannot know.
             Ok(Ok(_)) if is_unheard(&log.exchanges()) => (

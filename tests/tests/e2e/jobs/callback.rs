@@ -130,6 +130,28 @@ async fn whoever_does_not_know_the_url_finds_nothing() {
 }
 
 #[tokio::test]
+async fn callbacks_count_for_the_tenants_rate() {
+    let world = World::new().await;
+    let (client, url) = (world.stage.client.clone(), world.callback().await);
+    let quota = json!({"calls_per_second": 1, "burst": 2});
+    let admin = world.stage.gateway.admin();
+    admin.put("/v1/tenants/acme/quota", quota).await.expect("set");
+    let mut ran = 0;
+    // On a slow machine a second goes by now and then, and one more is let in.
+    loop {
+        match call(&client, Method::GET, &url, "").await.0 {
+            StatusCode::BAD_REQUEST => ran += 1,
+            status => break assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE),
+        }
+        assert!(ran < 100, "the rate is never used up");
+    }
+    assert!(ran >= 2, "the burst goes through: {ran}");
+    let calls = world.stage.calls().await;
+    let refused: Vec<_> = calls.iter().filter(|call| call["outcome"] == "refused").collect();
+    assert_eq!((calls.len(), refused.len()), (ran + 1, 1), "{calls:#?}");
+}
+
+#[tokio::test]
 async fn a_carrier_is_told_by_the_status_what_to_do() {
     let world = World::new().await;
     let client = world.stage.client.clone();
