@@ -59,8 +59,8 @@ pub enum Unreadable {
     /// Over the limit, in bytes.
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
-    /// Not read, because so many are being sent.
-    #[error("too many posts are under way for this tenant")]
+    /// Not read to its end, or not answered, because so many are being sent.
+    #[error("too many posts are under way")]
     TooMany,
     /// Not there in time.
     #[error("the body was not there within {} s", .0.as_secs())]
@@ -198,9 +198,9 @@ impl Gateway {
     async fn call(self: &Arc<Self>, serving: Arc<Serving<Prepared>>, id: CallId, post: Post) -> Reply {
         let deadline = Instant::now() + Duration::from_millis(serving.settings.limits.deadline_ms);
         let log = self.runner.begin(&serving, id, None);
-        let account = self.computing.account(&serving.settings.path.tenant);
-        // A large post takes some milliseconds to read.
-        let admitted = account.share(async { self.admit(&serving, &log, post) }).await;
+        // A large post takes some milliseconds to read, and before that nobody knows whether it has the tenant's key.
+        let strangers = self.computing.strangers(&serving.settings.path.tenant);
+        let admitted = strangers.share(async { self.admit(&serving, &log, post) }).await;
         match admitted {
             Ok((event, prepared)) => {
                 let admitted = Admitted {

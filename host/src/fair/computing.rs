@@ -42,7 +42,7 @@ const ALONE: Duration = Duration::from_secs(10);
 pub struct Computing {
     turns: Arc<Places>,
     /// Grows by the tenants that ever computed: one that was forgotten would have nothing to make up for.
-    accounts: Mutex<HashMap<TenantName, Arc<Account>>>,
+    accounts: Mutex<HashMap<Line, Arc<Account>>>,
     latest: Arc<Mutex<Option<Latest>>>,
 }
 
@@ -85,20 +85,33 @@ impl Computing {
 
     /// A tenant's account.
     pub fn account(&self, tenant: &TenantName) -> Arc<Account> {
+        self.of(Line {
+            tenant: tenant.clone(),
+            kind: Kind::Event,
+        })
+    }
+
+    /// The account of those who turn to a tenant, and nobody knows yet who they are. What they make the gateway compute is
+    /// not the tenant's. All of these together take no more than half of the turns.
+    pub fn strangers(&self, tenant: &TenantName) -> Arc<Account> {
+        self.of(Line {
+            tenant: tenant.clone(),
+            kind: Kind::FollowUp,
+        })
+    }
+
+    fn of(&self, line: Line) -> Arc<Account> {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(account) = accounts.get(tenant) {
+        if let Some(account) = accounts.get(&line) {
             return Arc::clone(account);
         }
         let account = Arc::new(Account {
             turns: Arc::clone(&self.turns),
-            line: Line {
-                tenant: tenant.clone(),
-                kind: Kind::Event,
-            },
+            line: line.clone(),
             latest: Arc::clone(&self.latest),
             balance: Mutex::new(Balance::new(Instant::now())),
         });
-        accounts.insert(tenant.clone(), Arc::clone(&account));
+        accounts.insert(line, Arc::clone(&account));
         account
     }
 }
@@ -323,5 +336,17 @@ mod tests {
         drop(turn.expect("there is one, and nobody holds it"));
         sender.send(7).expect("it is waited for");
         assert_eq!(waiting.await.expect("no panic"), Ok(7));
+    }
+
+    #[tokio::test]
+    async fn what_strangers_have_computed_is_not_the_tenants() {
+        let computing = Computing::new(2);
+        computing.account(&tenant("other")).share(async {}).await;
+        let strangers = computing.strangers(&tenant("victim"));
+        strangers.share(async { compute(AT_ONCE + SHORT * 2) }).await;
+        let now = Instant::now();
+        assert!(strangers.takes_turns(now));
+        assert!(!computing.account(&tenant("victim")).takes_turns(now));
+        assert!(!computing.strangers(&tenant("other")).takes_turns(now));
     }
 }
