@@ -22,8 +22,9 @@ use crate::domain::grant::Grant;
 use crate::domain::name::SecretName;
 use crate::domain::secret::Secret;
 
-const SECRET: &[u8] = b"{{secret:";
-const BASIC: &[u8] = b"{{basic:";
+/// What stands after the two braces.
+const SECRET: &[u8] = b"secret:";
+const BASIC: &[u8] = b"basic:";
 
 /// Everything but RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -281,23 +282,33 @@ fn skip(text: &[u8], mut at: usize, percent: bool, literal: &[u8]) -> Option<usi
     Some(at)
 }
 
-/// Where the next placeholder begins.
+/// Where the next placeholder begins. Whatever stands in a text, each byte of it is looked at a few times at most: modules
+/// choose what is searched.
 fn next_opening(text: &[u8], from: usize, percent: bool) -> Option<usize> {
+    let may_be_brace = |byte: &u8| *byte == b'{' || (percent && *byte == b'%');
     let mut at = from;
-    while at < text.len() {
-        at += text[at..]
-            .iter()
-            .position(|byte| *byte == b'{' || (percent && *byte == b'%'))?;
-        if skip(text, at, percent, SECRET).is_some() || skip(text, at, percent, BASIC).is_some() {
-            return Some(at);
+    // The place of a brace that stands right before.
+    let mut brace = None;
+    loop {
+        if brace.is_none() {
+            at += text.get(at..)?.iter().position(may_be_brace)?;
         }
-        at += 1;
+        let (byte, next) = byte_at(text, at, percent)?;
+        let before = brace.take();
+        if byte == b'{' {
+            let named = |word| skip(text, next, percent, word).is_some();
+            if before.is_some() && (named(SECRET) || named(BASIC)) {
+                return before;
+            }
+            brace = Some(at);
+        }
+        at = next;
     }
-    None
 }
 
 /// Reads the placeholder that begins here, and says where it ends.
 fn read_placeholder(text: &[u8], at: usize, percent: bool) -> Option<(Named, usize)> {
+    let at = skip(text, at, percent, b"{{")?;
     if let Some(at) = skip(text, at, percent, SECRET) {
         let (name, at) = read_name(text, at, percent)?;
         return Some((Named::Secret(name), skip(text, at, percent, b"}}")?));

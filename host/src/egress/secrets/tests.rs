@@ -225,6 +225,19 @@ proptest! {
     }
 
     #[test]
+    fn the_first_placeholder_is_found_as_by_looking_at_every_place(
+        pieces in proptest::collection::vec(
+            proptest::sample::select(vec!["{", "%7B", "%7b", "%", "7", "secret:", "s%65cret%3A", "basic:", "sec", "}"]), 0..12),
+        percent: bool,
+    ) {
+        let text = pieces.concat().into_bytes();
+        let begins = |at: &usize| {
+            [b"{{secret:".as_slice(), b"{{basic:"].iter().any(|word| skip(&text, *at, percent, word).is_some())
+        };
+        prop_assert_eq!(next_opening(&text, 0, percent), (0..text.len()).find(begins));
+    }
+
+    #[test]
     fn no_text_makes_the_search_fail(text: Vec<u8>) {
         let (grant, secrets) = (grant(), secrets());
         let filled = Placer::new(&grant, &secrets).place(&text, Place::FormBody, 1 << 20);
