@@ -8,6 +8,7 @@ use tracing::Instrument;
 
 use super::Gateway;
 use super::event::rate;
+use super::on_record::Sender;
 use crate::domain::name::TenantName;
 use crate::domain::progress::Callback;
 use crate::fair::Busy;
@@ -70,7 +71,7 @@ impl Gateway {
             } else {
                 Err(Busy::Rate)
             };
-            let on_record = || gateway.on_record.takes(&path.tenant);
+            let on_record = || gateway.on_record.takes(&path.tenant, Sender::Known);
             gateway.worker.callback(&serving, callback, may_run, on_record).await
         };
         self.calls.spawn(call.instrument(span)).await.unwrap_or_else(|error| {
