@@ -255,7 +255,8 @@ fn a_tenant_takes_no_more_of_the_room_to_wait_for_waiting_in_two_lines() {
     assert_eq!(waiting.len(), 4);
     assert!(waits(&mut taking(&places, &line("next"), BOUNDS)));
     drop((waiting, held));
-    assert_eq!((places.state().room, places.state().tenants.len()), (8, 0));
+    let state = places.state();
+    assert_eq!((state.room, state.tenants.len()), (8, 0));
 }
 
 fn poll_place(places: &Arc<Places>, line: &Line) -> Option<Place> {
