@@ -112,7 +112,6 @@ impl Connection {
             } else {
                 state.waiting.insert(number, Arc::clone(&self.end));
             }
-            self.idle.end_longest();
         }
     }
 
