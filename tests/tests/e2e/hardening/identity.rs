@@ -36,6 +36,7 @@ async fn operations(admin: &Admin, tenant: &str) -> Result<Vec<(Method, String)>
                 .replace("{module}", MODULE)
                 .replace("{name}", "token")
                 .replace("{network}", "lab")
+                .replace("{number}", "1")
                 .replace("{id}", ID)
                 .replace("{call}", ID);
             ensure!(!path.contains('{'), "{path}: say here what to put there");

@@ -16,9 +16,9 @@ const ORDINARY: &str = "ordinary";
 /// As many as the gateway takes uploads.
 const AT_ONCE: usize = 2;
 
-/// By how much a module can go over its computing time: a tick of 10 ms, and the ticker may be late on a machine on which
-/// everything else is busy as well.
-const OVERRUN_MICROS: u64 = 100_000;
+/// By how much a module can go over its computing time here: a tick of 10 ms, and as much as the ticker and the first touch
+/// of 60 MiB may take on a machine on which everything else is busy as well. How exact it is, the torture measures.
+const OVERRUN_MICROS: u64 = 500_000;
 
 #[tokio::test]
 async fn each_hostile_component_ends_as_it_must_and_the_next_ordinary_call_is_right() {
