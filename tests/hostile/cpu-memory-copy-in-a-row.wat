@@ -1,6 +1,7 @@
 ;; Copies 60 MiB forty times in a row: no loop and no call in which it could be interrupted.
 ;; limits: cpu_ms=30
 ;; expect: limit cpu_ms
+;; in one go: memory-copy-once
 (memory 961)
 (func $handle (param $event i32) (result i32)
     (memory.copy (i32.const 0) (i32.const 1) (i32.const 62914560))

@@ -1,6 +1,7 @@
 ;; Fills 60 MiB forty times in a row.
 ;; limits: cpu_ms=30
 ;; expect: limit cpu_ms
+;; in one go: memory-fill-once
 (memory 961)
 (func $handle (param $event i32) (result i32)
     (memory.fill (i32.const 0) (i32.const 255) (i32.const 62914560))

@@ -9,6 +9,7 @@
 //! | `world: ITEM` | an item of its world besides what it imports and the handler |
 //! | `beside: (module …)` | another core module of the component, instantiated before the handler is called |
 //! | `expect: …` | what must come of it, see [`Expect`] |
+//! | `in one go: NAME` | when its time is up, it may be in the middle of what that component does, which nothing interrupts |
 //!
 //! The rest is what its core module has besides what all have: `$drop-document`, which lets go of the event's documents;
 //! `$done`, which does that and leaves an answer (the one at 1024, and done without VARs if nothing is there); the exports.
@@ -35,6 +36,8 @@ pub struct Hostile {
     pub limits: Value,
     /// What must come of a call of it.
     pub expect: Expect,
+    /// The component that does once, in one go, what this one is at when its computing time is up.
+    pub in_one_go: Option<String>,
     /// It.
     pub component: Bytes,
 }
@@ -73,7 +76,7 @@ pub fn all() -> Result<Vec<Hostile>> {
 impl Hostile {
     fn read(name: String, text: &str) -> Result<Self> {
         let (mut about, mut limits, mut world) = (Vec::new(), Map::new(), Vec::new());
-        let (mut beside, mut expect) = (Vec::new(), None);
+        let (mut beside, mut expect, mut in_one_go) = (Vec::new(), None, None);
         for line in text.lines().map_while(|line| line.strip_prefix(";; ")) {
             match line.split_once(": ") {
                 Some(("limits", all)) => {
@@ -85,6 +88,7 @@ impl Hostile {
                 Some(("world", item)) => world.push(item),
                 Some(("beside", module)) => beside.push(module),
                 Some(("expect", what)) => expect = Some(Expect::read(what)?),
+                Some(("in one go", name)) => in_one_go = Some(name.to_owned()),
                 _ => about.push(line),
             }
         }
@@ -94,6 +98,7 @@ impl Hostile {
             about: about.join(" "),
             limits: Value::Object(limits),
             expect: expect.context("nothing is expected")?,
+            in_one_go,
             component: text::component(&core.join("\n"), &world, &beside)?,
         })
     }
@@ -201,6 +206,7 @@ mod tests {
                 about: "y".to_owned(),
                 limits: json!({}),
                 expect: Expect::read(expect).expect("an expectation"),
+                in_one_go: None,
                 component: Bytes::new(),
             };
             for record in [&cpu, &trapped, &done] {
