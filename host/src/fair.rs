@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows what a place is for, or what is computed.
 
+mod background;
 mod computing;
 mod places;
 mod rate;

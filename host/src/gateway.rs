@@ -200,8 +200,11 @@ impl Gateway {
         let log = self.runner.begin(&serving, id, None);
         // A large post takes some milliseconds to read, and before that nobody knows whether it has the tenant's key.
         let strangers = self.computing.strangers(&serving.settings.path.tenant);
-        let admitted = strangers.share(async { self.admit(&serving, &log, post) }).await;
-        match admitted {
+        let admit = {
+            let (gateway, serving, log) = (Arc::clone(self), Arc::clone(&serving), log.clone());
+            async move { gateway.admit(&serving, &log, post) }
+        };
+        match strangers.share_and_give_way(admit).await {
             Ok((event, prepared)) => {
                 let admitted = Admitted {
                     serving,

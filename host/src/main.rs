@@ -57,6 +57,7 @@ fn serve(settings: Settings) -> ExitCode {
         .and_then(|config| {
             start_logging(&config);
             write_no_core();
+            give_memory_back();
             let runtime = runtime().map_err(|error| error.to_string())?;
             let outcome = runtime.block_on(run(config));
             runtime.shutdown_timeout(LAST_THREADS);
@@ -101,6 +102,31 @@ fn variables() -> impl Iterator<Item = (String, String)> {
         (text(name), text(value))
     })
 }
+
+/// Bytes from which on an allocation is mapped by itself, and given back to the system when it is freed. The C library would
+/// raise this with the first large one, and then large posts leave holes that nothing else fits into.
+#[cfg(target_env = "gnu")]
+const MAPPED_BYTES: i32 = 256 << 10;
+
+/// What large posts and logs took is the system's again when they are over.
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "the allocator's settings are the C library's")]
+fn give_memory_back() {
+    let processors = available_parallelism().map_or(1, NonZero::get).max(WORKERS_MIN);
+    // Threads share the heaps: by itself each of the first ones would have one, up to eight for each processor.
+    let heaps = i32::try_from(processors).unwrap_or(i32::MAX);
+    // SAFETY: it takes two numbers and sets one of them, under a lock of its own.
+    let set = unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES) == 1 && libc::mallopt(libc::M_ARENA_MAX, heaps) == 1
+    };
+    if !set {
+        tracing::warn!("the allocator takes no settings: more memory is kept than need be");
+    }
+}
+
+/// Other C libraries' allocators give large allocations back.
+#[cfg(not(target_env = "gnu"))]
+fn give_memory_back() {}
 
 /// Keys and secrets are in the process's memory, and a core file would hold them.
 fn write_no_core() {

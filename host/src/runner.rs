@@ -96,7 +96,7 @@ impl Runner {
         &self,
         kind: Kind,
         settings: &Settings,
-        prepared: &Prepared,
+        prepared: &Arc<Prepared>,
         log: &CallLog,
         ask: A,
         time: Time,

@@ -156,13 +156,14 @@ impl Sandbox {
     /// The same, in a pool that was reserved for this configuration.
     ///
     /// # Errors
-    /// When the folder of compiled components cannot be made.
+    /// When the folder of compiled components cannot be made, or no more threads can be had.
     pub fn in_pool(Pool(engine): Pool, config: &Config, vault: Arc<Vault>) -> Result<Self, PrepareError> {
         let linker = state::linker(&engine).map_err(|error| failed(&error))?;
         let artifacts = Artifacts::open(config.artifacts.clone(), engine.clone(), vault)
             .map_err(|error| PrepareError::Failed(format!("{}: {error}", config.artifacts.display())))?;
         let slots = config.concurrent_calls as usize;
         let workers = tokio::runtime::Handle::try_current().map_or(1, |runtime| runtime.metrics().num_workers());
+        let computing = Computing::new(workers).map_err(|error| PrepareError::Failed(error.to_string()))?;
         Ok(Self {
             _ticker: EpochTicker::start(&engine),
             engine,
@@ -171,7 +172,7 @@ impl Sandbox {
             compiler: config.compiler.clone(),
             prepared: Mutex::default(),
             slots: Places::leaving_some(slots, (slots * WAITING_PER_SLOT).max(WAITING_MIN)),
-            computing: Arc::new(Computing::new(workers)),
+            computing: Arc::new(computing),
             loads: Semaphore::new(LOADED_AT_ONCE),
         })
     }
@@ -262,8 +263,8 @@ impl Sandbox {
     }
 
     /// Runs one call to its end: the module's word, or the fault that kept it from giving one.
-    pub async fn run<A: Ask>(&self, prepared: &Prepared, ask: A, invocation: Invocation) -> Ran<A::Word> {
+    pub async fn run<A: Ask>(&self, prepared: &Arc<Prepared>, ask: A, invocation: Invocation) -> Ran<A::Word> {
         let account = self.computing.account(&invocation.line.tenant);
-        invocation::run(&self.engine, &self.slots, account, prepared, ask, invocation).await
+        invocation::run(&self.slots, account, Arc::clone(prepared), ask, invocation).await
     }
 }

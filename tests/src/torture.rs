@@ -55,12 +55,12 @@ pub async fn run(plan: Plan, part: impl Fn(&str)) -> Result<Report> {
     // After honest load: what it holds from here on is what hostile tenants left behind.
     let memory_before = process::memory(pid)?;
     part("interrupts");
-    let interrupts = interrupts::interrupts(&gateway, Instant::now() + share(15)).await?;
+    let interrupts = interrupts::interrupts(&gateway, Instant::now() + share(25)).await?;
     part("neighbours");
     let neighbours = neighbours::neighbours(&gateway, share(30)).await?;
     part("components");
     let written: Vec<_> = hostile::all()?.into_iter().map(|hostile| hostile.component).collect();
-    let components = components::components(&gateway, &written, Instant::now() + share(45), plan.seed).await?;
+    let components = components::components(&gateway, &written, Instant::now() + share(35), plan.seed).await?;
     part("rest");
     sleep(REST).await;
     ensure!(process::is_alive(pid), "the gateway's process has ended");

@@ -3,10 +3,12 @@
 //! What is computed here is interrupted after some milliseconds, but then every worker thread may be in the middle of such a
 //! slice, and whatever else there is to do waits for the end of it, and of the next. So the tenants that compute a lot take
 //! turns with each other, and there is one turn fewer than there are worker threads: one of these is always there for
-//! everybody else. A tenant that is alone needs no turns.
+//! everybody else. Calls of tenants that take turns go on on threads of their own, to which the system prefers all others. A
+//! tenant that is alone needs no turns.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::io;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
@@ -14,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
+use super::background::Background;
 use super::places::{Bounds, Kind, Line, Place, Places};
 use crate::domain::name::TenantName;
 
@@ -44,6 +47,7 @@ pub struct Computing {
     /// Grows by the tenants that ever computed: one that was forgotten would have nothing to make up for.
     accounts: Mutex<HashMap<Line, Arc<Account>>>,
     latest: Arc<Mutex<Option<Latest>>>,
+    background: Arc<Background>,
 }
 
 /// Who computed last, and when somebody else did.
@@ -60,6 +64,7 @@ pub struct Account {
     turns: Arc<Places>,
     line: Line,
     latest: Arc<Mutex<Option<Latest>>>,
+    background: Arc<Background>,
     balance: Mutex<Balance>,
 }
 
@@ -74,13 +79,17 @@ struct Balance {
 
 impl Computing {
     /// For a runtime with so many worker threads: two at least, or none of them is left to anybody else.
-    #[must_use]
-    pub fn new(workers: usize) -> Self {
-        Self {
-            turns: Places::sharing_all(workers.saturating_sub(1).max(1)),
+    ///
+    /// # Errors
+    /// When no more threads can be had.
+    pub fn new(workers: usize) -> io::Result<Self> {
+        let turns = workers.saturating_sub(1).max(1);
+        Ok(Self {
+            turns: Places::sharing_all(turns),
             accounts: Mutex::default(),
             latest: Arc::default(),
-        }
+            background: Arc::new(Background::start(turns)?),
+        })
     }
 
     /// A tenant's account.
@@ -109,6 +118,7 @@ impl Computing {
             turns: Arc::clone(&self.turns),
             line: line.clone(),
             latest: Arc::clone(&self.latest),
+            background: Arc::clone(&self.background),
             balance: Mutex::new(Balance::new(Instant::now())),
         });
         accounts.insert(line, Arc::clone(&account));
@@ -134,13 +144,43 @@ impl Account {
         }
     }
 
+    /// Does work that is shared slice by slice as said above, and is not over soon. As soon as the tenant takes turns, the rest
+    /// of it is done where it holds up nobody else.
+    pub async fn run<W>(&self, work: W) -> W::Output
+    where
+        W: Future<Output: Send> + Send + 'static,
+    {
+        let mut work = Box::pin(work);
+        let here = poll_fn(|context| match self.has_to_take_turns() {
+            true => Poll::Ready(None),
+            false => work.as_mut().poll(context).map(Some),
+        });
+        match here.await {
+            Some(output) => output,
+            None => self.background.run(work).await,
+        }
+    }
+
+    /// Both: work of one slice, and it is done where it holds up nobody else if the tenant takes turns.
+    pub async fn share_and_give_way<W>(self: &Arc<Self>, work: W) -> W::Output
+    where
+        W: Future<Output: Send> + Send + 'static,
+    {
+        let account = Arc::clone(self);
+        self.run(async move { account.share(work).await }).await
+    }
+
     async fn turn(&self) -> Option<Place> {
-        let now = Instant::now();
-        if !self.note_presence(now) || !self.takes_turns(now) {
+        if !self.has_to_take_turns() {
             return None;
         }
         // As many as there are may wait: they are bounded by their own places.
         self.turns.take(&self.line, Bounds::NONE, None).await.ok()
+    }
+
+    fn has_to_take_turns(&self) -> bool {
+        let now = Instant::now();
+        self.note_presence(now) && self.takes_turns(now)
     }
 
     /// Says that this tenant is here, and whether another one was of late.
@@ -274,7 +314,7 @@ mod tests {
 
     #[test]
     fn who_is_alone_needs_no_turns() {
-        let computing = Computing::new(2);
+        let computing = Computing::new(2).expect("threads");
         let (spinner, victim) = (
             computing.account(&tenant("spinner")),
             computing.account(&tenant("victim")),
@@ -291,7 +331,7 @@ mod tests {
 
     #[tokio::test]
     async fn of_those_that_take_turns_one_computes_at_a_time_and_nobody_else_waits_for_it() {
-        let computing = Arc::new(Computing::new(2));
+        let computing = Arc::new(Computing::new(2).expect("threads"));
         let (at_work, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let victim = computing.account(&tenant("victim"));
         victim.share(async {}).await;
@@ -322,7 +362,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_waits_goes_on_when_it_is_woken_and_holds_no_turn_meanwhile() {
-        let computing = Arc::new(Computing::new(2));
+        let computing = Arc::new(Computing::new(2).expect("threads"));
         computing.account(&tenant("victim")).share(async {}).await;
         let account = computing.account(&tenant("spinner"));
         account.share(async { compute(AT_ONCE * 2) }).await;
@@ -340,7 +380,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_strangers_have_computed_is_not_the_tenants() {
-        let computing = Computing::new(2);
+        let computing = Computing::new(2).expect("threads");
         computing.account(&tenant("other")).share(async {}).await;
         let strangers = computing.strangers(&tenant("victim"));
         strangers.share(async { compute(AT_ONCE + SHORT * 2) }).await;

@@ -140,7 +140,7 @@ impl Gateway {
     async fn to_its_end(
         &self,
         serving: &Serving<Prepared>,
-        prepared: &Prepared,
+        prepared: &Arc<Prepared>,
         event: Arc<Event>,
         log: &CallLog,
         running: &Running,

@@ -161,7 +161,7 @@ impl Gateway {
         &self,
         id: CallId,
         serving: &Serving<Prepared>,
-        prepared: &Prepared,
+        prepared: &Arc<Prepared>,
         event: Arc<Event>,
         password: &Secret,
         who: &str,

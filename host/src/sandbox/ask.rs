@@ -74,7 +74,7 @@ pub struct ListSubscribers {
 }
 
 /// How a question is put. It cannot be named outside of the sandbox, so there are no other questions.
-pub trait Call: Send + Sized {
+pub trait Call: Send + Sized + 'static {
     /// As the function takes them.
     type Params: ComponentNamedList + Lower + Send + Sync;
     /// As the function returns it.

@@ -22,7 +22,7 @@ const FIBER_STACK_BYTES: usize = 2 << 20;
 
 /// How much of a used memory is reset in place instead of being given back to the system, which costs a system call in each
 /// call: a small module's data and heap fit.
-const MEMORY_KEPT_BYTES: usize = 512 << 10;
+const MEMORY_KEPT_BYTES: usize = 256 << 10;
 
 /// How much of a used table is reset in place.
 const TABLE_KEPT_BYTES: usize = 64 << 10;

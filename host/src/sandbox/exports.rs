@@ -127,6 +127,16 @@ pub struct Function<A> {
     asked: PhantomData<fn(A)>,
 }
 
+// For any question, also one that cannot be cloned itself.
+impl<A> Clone for Function<A> {
+    fn clone(&self) -> Self {
+        Self {
+            index: self.index,
+            asked: PhantomData,
+        }
+    }
+}
+
 impl<A: Call> Function<A> {
     pub(super) async fn call(
         &self,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::unconstrained;
 use tokio::time::{timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
-use wasmtime::{Engine, Store, Trap, UpdateDeadline};
+use wasmtime::{Store, Trap, UpdateDeadline};
 
 use super::Prepared;
 use super::ask::Ask;
@@ -19,7 +19,7 @@ use super::state::CallState;
 use crate::domain::call::Usage;
 use crate::domain::limits::LimitName;
 use crate::egress::{Door, Passage};
-use crate::fair::{Account, Bounds, Busy, Line, Places};
+use crate::fair::{Account, Bounds, Busy, Line, Place, Places};
 
 /// How long to wait for exchanges that were given up to be on record. It takes microseconds, or the disk is stuck.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -109,10 +109,9 @@ impl Fault {
 }
 
 pub(super) async fn run<A: Ask>(
-    engine: &Engine,
     slots: &Arc<Places>,
     account: Arc<Account>,
-    prepared: &Prepared,
+    prepared: Arc<Prepared>,
     ask: A,
     invocation: Invocation,
 ) -> Ran<A::Word> {
@@ -121,19 +120,36 @@ pub(super) async fn run<A: Ask>(
         usage: Usage::default(),
     };
     let function = match A::function(&prepared.exports) {
-        Ok(function) => function,
+        Ok(function) => function.clone(),
         Err(export) => return never_ran(Fault::NotExported(export)),
     };
     let until = Some(invocation.passage.deadline);
     let slot = slots.take(&invocation.line, invocation.bounds, until);
-    let _slot = match in_time(&invocation, slot).await {
+    let slot = match in_time(&invocation, slot).await {
         Ok(Ok(slot)) => slot,
         Ok(Err(busy)) => return never_ran(busy.into()),
         Err(_) => return never_ran(Busy::Deadline.into()),
     };
+    let meter = Meter::new(
+        Arc::clone(&account),
+        Duration::from_millis(invocation.passage.limits.cpu_ms),
+    );
+    account
+        .run(run_in(slot, Arc::new(meter), prepared, function, ask, invocation))
+        .await
+}
+
+/// Runs a call in its slot.
+async fn run_in<A: Ask>(
+    _slot: Place,
+    meter: Arc<Meter>,
+    prepared: Arc<Prepared>,
+    function: Function<A>,
+    ask: A,
+    invocation: Invocation,
+) -> Ran<A::Word> {
     let limits = &invocation.passage.limits;
-    let meter = Arc::new(Meter::new(account, Duration::from_millis(limits.cpu_ms)));
-    let mut store = Store::new(engine, CallState::new(&invocation, &meter));
+    let mut store = Store::new(prepared.component.engine(), CallState::new(&invocation, &meter));
     store.limiter(|state| &mut state.limiter);
     store.set_hostcall_fuel(usize::try_from(limits.host_call_bytes).unwrap_or(usize::MAX));
     store.set_max_component_handles(usize::try_from(limits.handles).unwrap_or(usize::MAX));
@@ -149,7 +165,7 @@ pub(super) async fn run<A: Ask>(
     let calling = async {
         tokio::select! {
             biased;
-            done = meter.run(call(&mut store, prepared, function, ask)) => done,
+            done = meter.run(call(&mut store, &prepared, &function, ask)) => done,
             () = meter.used_up() => Err(CpuUsedUp.into()),
         }
     };
@@ -164,7 +180,8 @@ pub(super) async fn run<A: Ask>(
     };
     let refused = state.limiter.refused();
     // What is still under way at a carrier is given up here. Whether it had left is part of the answer, so that is waited for.
-    drop(store);
+    // What it has touched is given back to the system, page by page: that counts as well.
+    meter.run_beside(async { drop(store) }).await;
     let spent = &invocation.passage.spent;
     if timeout(SETTLE, spent.settled()).await.is_err() {
         tracing::warn!("an exchange that was given up has not ended; its record has no end");

@@ -72,7 +72,10 @@ mod tests {
     async fn what_is_done_beside_counts_for_the_call_and_ends_it_when_it_is_too_much() {
         let tenant = TenantName::parse("acme").expect("a name");
         let slice = Duration::from_millis(4);
-        let meter = Arc::new(Meter::new(Computing::new(2).account(&tenant), slice * 5 / 2));
+        let meter = Arc::new(Meter::new(
+            Computing::new(2).expect("threads").account(&tenant),
+            slice * 5 / 2,
+        ));
         for slices in 1..=3 {
             let beside = Arc::clone(&meter);
             let work = tokio::spawn(async move {

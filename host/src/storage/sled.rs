@@ -10,6 +10,7 @@
 
 mod group;
 mod layout;
+mod lines;
 mod writer;
 
 use std::fs::File;
@@ -22,13 +23,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use self::group::Work;
+use self::lines::Whose;
 use self::writer::{Disk, Writer};
 use super::directory::{DataDirectory, Mark, make_folder, sync_folder, unavailable};
 use super::{Change, Documents, Durability, Ends, Log, Position, Revision, StorageError, Stored};
 use crate::domain::name::TenantName;
 
 /// Bytes of pages that sled keeps in memory. Its own default is a gibibyte.
-const CACHE_BYTES: u64 = 128 << 20;
+const CACHE_BYTES: u64 = 16 << 20;
 
 /// Pieces of values, of at most [`layout::CHUNK_BYTES`] each, that a scan reads before others get a turn.
 const SCAN_STEP: usize = 64;
@@ -129,6 +131,7 @@ impl Sled {
     /// Keeps records and makes changes, all or none.
     async fn write_all(
         &self,
+        whose: Whose,
         records: Vec<(Vec<u8>, Bytes)>,
         changes: Vec<Change>,
         durability: Durability,
@@ -143,7 +146,10 @@ impl Sled {
             }
         }
         let puts = changes.iter().any(Change::is_put);
-        let revision = self.writer.write(Work::Write { records, changes }, durability).await?;
+        let revision = self
+            .writer
+            .write(whose, Work::Write { records, changes }, durability)
+            .await?;
         Ok(puts.then_some(Revision(revision)))
     }
 
@@ -218,12 +224,15 @@ impl Documents for Sled {
     }
 
     async fn write(&self, changes: Vec<Change>, durability: Durability) -> Result<Option<Revision>, StorageError> {
-        self.write_all(Vec::new(), changes, durability).await
+        self.write_all(None, Vec::new(), changes, durability).await
     }
 
     async fn delete(&self, prefix: &str) -> Result<usize, StorageError> {
         let prefix = prefix.to_owned();
-        let removed = self.writer.write(Work::Delete { prefix }, Durability::Synced).await?;
+        let removed = self
+            .writer
+            .write(None, Work::Delete { prefix }, Durability::Synced)
+            .await?;
         Ok(usize::try_from(removed).unwrap_or(usize::MAX))
     }
 
@@ -269,7 +278,8 @@ impl Log for Sled {
         let keyed = records
             .into_iter()
             .map(|(position, record)| (layout::log_key(tenant, position), record));
-        self.write_all(keyed.collect(), changes, durability).await
+        self.write_all(Some(tenant.clone()), keyed.collect(), changes, durability)
+            .await
     }
 
     async fn newest(&self, tenant: &TenantName, before: Option<u128>, calls: usize) -> Result<Vec<Ends>, StorageError> {
@@ -341,7 +351,8 @@ impl Log for Sled {
                 if keys.is_empty() {
                     break;
                 }
-                self.writer.write(Work::Remove(keys), Durability::Synced).await?;
+                let whose = Some(tenant.clone());
+                self.writer.write(whose, Work::Remove(keys), Durability::Synced).await?;
             }
         }
         Ok(())

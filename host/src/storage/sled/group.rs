@@ -7,6 +7,7 @@ use sled::{Batch, Tree};
 
 use super::super::{Change, Revision, StorageError};
 use super::layout;
+use super::lines::Size;
 
 /// Something to write.
 pub(super) enum Work {
@@ -23,9 +24,9 @@ pub(super) enum Work {
 }
 
 impl Work {
-    /// Values and bytes, for the limits of a group.
-    pub(super) fn size(&self) -> (usize, usize) {
-        match self {
+    /// For the limits of a group.
+    pub(super) fn size(&self) -> Size {
+        let (values, bytes) = match self {
             Self::Write { records, changes } => {
                 let records_bytes: usize = records.iter().map(|(_, value)| value.len()).sum();
                 let changes_bytes: usize = changes.iter().map(Change::bytes).sum();
@@ -33,7 +34,8 @@ impl Work {
             }
             Self::Delete { .. } => (1, 0),
             Self::Remove(keys) => (keys.len(), 0),
-        }
+        };
+        Size { values, bytes }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The one thread that writes. It takes what has queued up, applies it, and makes it durable with one sync for all: right
+//! The one thread that writes. It takes what has queued up, by groups, applies it, and makes it durable with one sync for all: right
 //! away when anybody waits for that, else at the latest when the first of those who do not wait wants it.
 
 use std::sync::Arc;
@@ -12,12 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use super::super::Durability;
 use super::super::directory::{RESERVE_BYTES, unavailable};
 use super::group::{self, Answer, Work};
-
-/// Most values in one group. Beyond it a sync is shared by so many that it no longer counts.
-const GROUP_VALUES: usize = 512;
-
-/// Most bytes in one group, so that nobody waits long for others' large records.
-const GROUP_BYTES: usize = 8 << 20;
+use super::lines::{Lines, Whose};
 
 /// How long a group waits for company when the one before it had some. Whoever writes alone does not wait. Each sync costs
 /// a trip to the disk, and sled wakes all of its threads for it, so a few large groups are much cheaper than many small ones.
@@ -40,6 +35,7 @@ pub(super) trait Disk: Send {
 }
 
 struct Job {
+    whose: Whose,
     work: Work,
     durability: Durability,
     answer: oneshot::Sender<Answer>,
@@ -78,11 +74,13 @@ impl Writer {
 
     /// Queues the work and waits until it is done, and durable if it has to be by then. Once queued it is done, whether or
     /// not someone still waits.
-    pub(super) async fn write(&self, work: Work, durability: Durability) -> Answer {
+    /// What one tenant writes is written in its order. Who needs an order between lines waits for the first.
+    pub(super) async fn write(&self, whose: Whose, work: Work, durability: Durability) -> Answer {
         let stopped = || unavailable("writing", "the store's writer has stopped");
         let (answer, answered) = oneshot::channel();
         let places = Arc::clone(&self.places);
         let job = Job {
+            whose,
             work,
             durability,
             answer,
@@ -143,24 +141,30 @@ struct Thread<D> {
 impl<D: Disk> Thread<D> {
     fn run(&mut self, jobs: &mpsc::Receiver<Job>) {
         let mut company = false;
+        let mut lines = Lines::new();
         loop {
-            let next = match self.due {
-                None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(due) => jobs.recv_timeout(due.saturating_duration_since(Instant::now())),
-            };
-            match next {
-                Ok(first) => {
-                    if company {
-                        std::thread::sleep(LINGER);
+            if lines.is_empty() {
+                let next = match self.due {
+                    None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                    Some(due) => jobs.recv_timeout(due.saturating_duration_since(Instant::now())),
+                };
+                match next {
+                    Ok(first) => queue(&mut lines, first),
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.sync_what_is_due();
+                        continue;
                     }
-                    let group = gather(first, jobs);
-                    let several = group.len() > 1;
-                    let synced = self.write(group);
-                    company = several && synced;
+                    Err(RecvTimeoutError::Disconnected) => break,
                 }
-                Err(RecvTimeoutError::Timeout) => self.sync_what_is_due(),
-                Err(RecvTimeoutError::Disconnected) => break,
             }
+            if company {
+                std::thread::sleep(LINGER);
+            }
+            jobs.try_iter().for_each(|job| queue(&mut lines, job));
+            let group = lines.take();
+            let several = group.len() > 1;
+            let synced = self.write(group);
+            company = several && synced;
         }
         self.sync_what_is_due();
     }
@@ -261,16 +265,6 @@ impl<D: Disk> Thread<D> {
     }
 }
 
-/// This job and those that wait behind it, as many as fit into a group.
-fn gather(first: Job, jobs: &mpsc::Receiver<Job>) -> Vec<Job> {
-    let (mut values, mut bytes) = first.work.size();
-    let mut group = vec![first];
-    while values < GROUP_VALUES && bytes < GROUP_BYTES {
-        let Ok(next) = jobs.try_recv() else { break };
-        let size = next.work.size();
-        values += size.0;
-        bytes += size.1;
-        group.push(next);
-    }
-    group
+fn queue(lines: &mut Lines<Job>, job: Job) {
+    lines.push(job.whose.clone(), job.work.size(), job);
 }

@@ -1,0 +1,96 @@
+//! Threads that give way: the system runs them when nothing else wants a processor, or nearly so.
+
+use std::future::pending;
+use std::io;
+use std::panic::resume_unwind;
+
+use rustix::process::setpriority_process;
+use tokio::runtime::{Builder, Runtime};
+use tokio_util::task::AbortOnDropHandle;
+
+/// Whatever else wants the processor gets nine tenths of it, and at once when it wakes up.
+const NICENESS: i32 = 10;
+
+/// Threads for what may wait in there, such as look-ups.
+const BLOCKING_THREADS: usize = 16;
+
+/// A runtime of such threads.
+#[derive(Debug)]
+pub(super) struct Background(Option<Runtime>);
+
+impl Background {
+    /// With so many threads.
+    pub(super) fn start(threads: usize) -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads)
+            .max_blocking_threads(BLOCKING_THREADS)
+            .thread_name("background")
+            .on_thread_start(|| {
+                // Of this thread alone. A process that gives way even more than that may not take it back.
+                let _ = setpriority_process(None, NICENESS);
+            })
+            .enable_all()
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    /// Does this work there. It is ended when nobody waits for it any more.
+    pub(super) async fn run<W>(&self, work: W) -> W::Output
+    where
+        W: Future<Output: Send> + Send + 'static,
+    {
+        let Some(runtime) = &self.0 else { return work.await };
+        match AbortOnDropHandle::new(runtime.spawn(work)).await {
+            Ok(output) => output,
+            Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+            // The threads are gone, and so is everything else in a moment.
+            Err(_) => pending().await,
+        }
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            // Whoever drops this may be in the middle of such work, or of other work that must not wait.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::getpriority_process;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_is_done_on_a_thread_that_gives_way_and_others_stay_as_they_are() {
+        let background = Background::start(1).expect("threads");
+        let before = getpriority_process(None).expect("a priority");
+        let there = background.run(async { getpriority_process(None).expect("a priority") });
+        assert_eq!(there.await, NICENESS.max(before));
+        assert_eq!(getpriority_process(None).expect("a priority"), before);
+    }
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_is_dropped() {
+        let background = Background::start(1).expect("threads");
+        let (kept, gone) = oneshot::channel::<()>();
+        let work = background.run(async move {
+            let _kept = kept;
+            pending::<()>().await;
+        });
+        drop(Box::pin(work));
+        let (kept_as_well, gone_as_well) = oneshot::channel::<()>();
+        let work = async move {
+            let _kept = kept_as_well;
+            pending::<()>().await;
+        };
+        let begun = tokio::time::timeout(std::time::Duration::from_millis(1), background.run(work));
+        begun.await.expect_err("it never ends");
+        assert!(gone.await.is_err(), "never begun");
+        assert!(gone_as_well.await.is_err(), "begun and ended");
+    }
+}
