@@ -2,6 +2,8 @@
 //!
 //! Everything is checked here, once, before anything starts. Each area has its own settings; this composes them.
 
+mod file;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +11,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::Deserialize;
 
-use crate::domain::secret::{MASK, Secret};
+use self::file::read;
+use crate::domain::secret::Secret;
 use crate::egress::Roots;
 use crate::guessing::Proxies;
 use crate::sandbox::{CompileLimits, Compiler};
@@ -405,32 +408,6 @@ fn within<T: Copy + PartialOrd + std::fmt::Display>(
 /// 128 bits as hexadecimal digits are 32 characters, and a header can carry all of them.
 fn is_good_token(token: &str) -> bool {
     token.len() >= 32 && token.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-fn read(path: &Path) -> Result<Settings, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::File {
-        path: path.to_owned(),
-        source,
-    })?;
-    toml::from_str(&text).map_err(|error| ConfigError::Syntax {
-        path: path.to_owned(),
-        message: what_is_wrong(&text, &error),
-    })
-}
-
-/// The line, its key, and what is wrong with it. Not the line itself, as the parser would have it: it may hold a secret that
-/// somebody put there by mistake.
-fn what_is_wrong(text: &str, error: &toml::de::Error) -> String {
-    let before = text
-        .get(..error.span().map_or(0, |span| span.start))
-        .unwrap_or_default();
-    let number = before.matches('\n').count();
-    let key = text.lines().nth(number).and_then(|line| line.split_once('='));
-    let key = key.map(|(key, _)| format!("{}: ", key.trim())).unwrap_or_default();
-    // A value is quoted by the message as well, in double quotes.
-    let parts = error.message().split('"').enumerate();
-    let parts: Vec<_> = parts.map(|(at, part)| if at % 2 == 0 { part } else { MASK }).collect();
-    format!("line {}: {key}{}", number + 1, parts.join("\""))
 }
 
 fn is_known(variable: &str) -> bool {

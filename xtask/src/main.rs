@@ -158,9 +158,11 @@ fn torture(root: &Path, minutes: u32, seed: Option<u64>) -> Result<()> {
     let mut arguments = vec![format!("--seconds={}", minutes * 45)];
     arguments.extend(seed.map(|seed| format!("--seed={seed}")));
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    cargo::run_built(root, "release/torture", &arguments)?;
+    let tortured = cargo::run_built(root, "release/torture", &arguments);
     let targets = u32::try_from(fuzz::targets(root, None)?.len())?;
-    step("fuzz", || fuzz::run(root, minutes * 15 / targets, None))
+    // Also if a goal was missed: it is about something else.
+    let fuzzed = step("fuzz", || fuzz::run(root, minutes * 15 / targets, None));
+    tortured.and(fuzzed)
 }
 
 /// Says what is being done and how long it took: some steps take minutes.

@@ -1,4 +1,6 @@
+mod course;
 mod grant;
+mod settings;
 
 use clap::{CommandFactory, Parser};
 use serde_json::Value;
@@ -239,112 +241,6 @@ async fn every_command_works_for_people_and_for_programs() {
 }
 
 #[tokio::test]
-async fn a_schedule_is_set_shown_and_unset_and_the_rest_stays() {
-    let gateway = Gateway::start().await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("schedules.json");
-    std::fs::write(
-        &path,
-        r#"{"usage": {"components": {"7": {"unit_divisor": 60, "decimals": 1, "var": 9}}}}"#,
-    )
-    .expect("written");
-    gateway
-        .json(&format!("schedule replace acme sim {}", path.display()))
-        .await;
-    let set = "schedule set acme sim usage --cron @ --time-zone America/New_York --jitter-s 60";
-    let words = set.split(' ').map(|word| if word == "@" { "30 4 * * *" } else { word });
-    let words = words.chain(["--url", &gateway.url, "--token", ADMIN]);
-    let ran = run(words, "", false).await;
-    assert_eq!((ran.code, ran.errors.as_str()), (0, ""));
-    let shown = gateway.run("schedule show acme sim").await.output;
-    for line in [
-        "usage      30 4 * * * (America/New_York), put off by up to 60 s",
-        "audit      not scheduled",
-        "component  7: divided by 60, rounded down to 1 digits after the point, reported as cumulative, saved in VAR9",
-        "audit by   subscriber id in VAR14, MDN in VAR3, ICCID in VAR2",
-    ] {
-        assert!(shown.contains(line), "{shown}");
-    }
-    let declined = gateway.run("schedule unset acme sim audit").await;
-    assert_eq!((declined.code, declined.output.as_str()), (1, ""));
-    let left = gateway.json("schedule unset acme sim usage").await;
-    assert_eq!(left["schedules"], serde_json::json!({}));
-    assert_eq!(left["usage"]["components"]["7"]["unit_divisor"], 60);
-}
-
-#[tokio::test]
-async fn what_is_set_one_by_one_keeps_the_rest() {
-    let gateway = Gateway::start().await;
-    gateway.json("config set acme sim plan=gold").await;
-    let config = gateway.json("config list acme sim").await;
-    assert_eq!(config, serde_json::json!({"plan": "gold", "region": "west"}));
-    gateway
-        .json("grant add acme sim second --host b.example --method POST --path /v1/{id} --requests 3")
-        .await;
-    let grants = gateway.json("grant list acme sim").await;
-    assert_eq!(grants[0]["name"], "carrier");
-    assert_eq!(
-        (&grants[1]["name"], &grants[1]["requests"]),
-        (&"second".into(), &3.into())
-    );
-
-    gateway.json("module limits acme sim --cpu-ms 50").await;
-    gateway.json("module suspend acme sim").await;
-    let module = gateway.json("module limits acme sim --requests 3").await;
-    assert_eq!(module["status"], "suspended");
-    assert_eq!(module["active"], 1);
-    assert_eq!(
-        (&module["limits"]["cpu_ms"], &module["limits"]["requests"]),
-        (&50.into(), &3.into())
-    );
-}
-
-#[tokio::test]
-async fn a_secret_is_read_from_where_it_was_said_without_its_line_break() {
-    let gateway = Gateway::start().await;
-    let ran = gateway
-        .run_with("secret set acme sim token", ADMIN, "hunter2\r\n")
-        .await;
-    assert_eq!(ran.code, 0, "{}", ran.errors);
-    let serving = gateway.world.table.serving("acme", "sim").expect("serving");
-    let token = serving
-        .settings
-        .secrets
-        .iter()
-        .find(|(name, _)| name.as_str() == "token");
-    assert_eq!(token.map(|(_, secret)| secret.expose()), Some("hunter2"));
-
-    // Cargo sets this one for every test.
-    let line = "secret set acme sim version --value-env CARGO_PKG_VERSION";
-    assert_eq!(gateway.run(line).await.code, 0);
-    let serving = gateway.world.table.serving("acme", "sim").expect("serving");
-    let version = serving
-        .settings
-        .secrets
-        .iter()
-        .find(|(name, _)| name.as_str() == "version");
-    assert_eq!(
-        version.map(|(_, secret)| secret.expose()),
-        Some(env!("CARGO_PKG_VERSION"))
-    );
-
-    let words = [
-        "secret",
-        "set",
-        "acme",
-        "sim",
-        "x",
-        "--token",
-        ADMIN,
-        "--url",
-        &gateway.url,
-    ];
-    let typed = run(words, "", true).await;
-    assert_eq!(typed.code, 2);
-    assert!(typed.errors.contains("pipe the value in"), "{}", typed.errors);
-}
-
-#[tokio::test]
 async fn exit_codes_say_what_kind_of_failure_it_was() {
     let gateway = Gateway::start().await;
     let unknown = gateway.run("module show acme none").await;
@@ -381,87 +277,6 @@ async fn exit_codes_say_what_kind_of_failure_it_was() {
         "{}",
         ran.errors
     );
-}
-
-#[tokio::test]
-async fn a_registration_that_is_not_done_says_what_was_and_what_was_not() {
-    let gateway = Gateway::start().await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    let line = format!(
-        "telecloud set acme --api-id-key 8 --api-url http://127.0.0.1:{port}/{{Service}}/{{Action}} --network loopback"
-    );
-    assert_eq!(gateway.run_with(&line, ADMIN, "canary-key\n").await.code, 0);
-    // Nobody listens there from now on.
-    drop(listener);
-    let line = "telecloud register acme sim --module-url https://x.example/m/acme/sim --product-group 75 \
-                --group-status locked --event order --apply";
-    let people = gateway.run(line).await;
-    assert_eq!(people.code, 1);
-    for said in [
-        "1. Module/Create: not sent\n",
-        "2. ProductGroup/Edit: not tried\n",
-        "API_KEY      ***\n",
-    ] {
-        assert!(people.output.contains(said), "{said}: {}", people.output);
-    }
-    assert_eq!(
-        people.errors,
-        "patchbay: not all of it was done: Module/Create not-sent, ProductGroup/Edit not-tried\n"
-    );
-    let programs = gateway.run(&format!("{line} --json")).await;
-    assert_eq!(programs.code, 1);
-    let answer: Value = serde_json::from_str(&programs.output).expect("JSON");
-    assert_eq!(answer["done"], false);
-    let recorded = gateway.json("call show acme").await;
-    assert_eq!(recorded["id"], answer["steps"][0]["call"]);
-}
-
-#[tokio::test]
-async fn the_call_that_is_shown_unless_stated_is_the_newest() {
-    let gateway = Gateway::start().await;
-    let listed = gateway.json("call list acme").await;
-    let shown = gateway.json("call show acme").await;
-    assert_eq!(shown["id"], listed["items"][0]["id"]);
-
-    gateway.json("tenant create quiet").await;
-    let ran = gateway.run("call show quiet").await;
-    assert_eq!(ran.code, 1);
-    assert_eq!(ran.errors, "patchbay: no call of tenant quiet is recorded yet\n");
-}
-
-#[tokio::test]
-async fn an_order_is_shown_by_its_number_where_one_module_has_it() {
-    let gateway = Gateway::start().await;
-    let none = gateway.run("order show acme 4712").await;
-    assert_eq!(none.code, 1);
-    assert_eq!(none.errors, "patchbay: no order 4712 of tenant acme is on record\n");
-    // It might be an id, and is none.
-    let none = gateway.run("order show acme 4QZ8T1W6S9E7R2B5N3M0K4H8GD").await;
-    assert!(none.errors.contains("is on record"), "{}", none.errors);
-
-    let other = gateway.world.order("esim", "4711", "2025550199").await;
-    let several = gateway.run("order show acme 4711").await;
-    assert_eq!(several.code, 1);
-    for part in [&format!("{other} of esim"), &format!("{} of sim", gateway.world.order)] {
-        assert!(several.errors.contains(part), "{}", several.errors);
-    }
-    let shown = gateway.json(&format!("order show acme {other}")).await;
-    assert_eq!(shown["module"], "esim");
-}
-
-#[tokio::test]
-async fn a_listing_of_orders_says_how_to_go_on() {
-    let gateway = Gateway::start().await;
-    gateway.world.order("sim", "4712", "2025550199").await;
-    let first = gateway.run("order list acme --limit 1").await.output;
-    let (_, after) = first.trim_end().rsplit_once(' ').expect("more orders");
-    let second = gateway
-        .run(&format!("order list acme --limit 1 --after {after}"))
-        .await
-        .output;
-    let lists = |number: &str| [&first, &second].iter().filter(|page| page.contains(number)).count();
-    assert_eq!((lists(" 4711 "), lists(" 4712 ")), (1, 1), "{first}{second}");
 }
 
 #[tokio::test]

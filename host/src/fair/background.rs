@@ -7,6 +7,7 @@ use std::panic::resume_unwind;
 use rustix::process::setpriority_process;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 /// Whatever else wants the processor gets nine tenths of it, and at once when it wakes up.
 const NICENESS: i32 = 10;
@@ -25,6 +26,9 @@ impl Background {
             .worker_threads(threads)
             .max_blocking_threads(BLOCKING_THREADS)
             .thread_name("background")
+            // After every slice, and not after sixty: there may always be another one, and timers would wait for them all.
+            .event_interval(1)
+            .global_queue_interval(1)
             .on_thread_start(|| {
                 // Of this thread alone. A process that gives way even more than that may not take it back.
                 let _ = setpriority_process(None, NICENESS);
@@ -34,13 +38,13 @@ impl Background {
         Ok(Self(Some(runtime)))
     }
 
-    /// Does this work there. It is ended when nobody waits for it any more.
+    /// Does this work there, in the span that it would be in here. It is ended when nobody waits for it any more.
     pub(super) async fn run<W>(&self, work: W) -> W::Output
     where
         W: Future<Output: Send> + Send + 'static,
     {
         let Some(runtime) = &self.0 else { return work.await };
-        match AbortOnDropHandle::new(runtime.spawn(work)).await {
+        match AbortOnDropHandle::new(runtime.spawn(work.in_current_span())).await {
             Ok(output) => output,
             Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
             // The threads are gone, and so is everything else in a moment.

@@ -180,8 +180,8 @@ async fn run_in<A: Ask>(
     };
     let refused = state.limiter.refused();
     // What is still under way at a carrier is given up here. Whether it had left is part of the answer, so that is waited for.
-    // What it has touched is given back to the system, page by page: that counts as well.
-    meter.run_beside(async { drop(store) }).await;
+    // What the module has touched is given back to the system, page by page.
+    meter.clear_up(|| drop(store));
     let spent = &invocation.passage.spent;
     if timeout(SETTLE, spent.settled()).await.is_err() {
         tracing::warn!("an exchange that was given up has not ended; its record has no end");

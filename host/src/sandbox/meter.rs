@@ -42,6 +42,11 @@ impl Meter {
         self.account.share(self.cpu.count_beside(work, look)).await
     }
 
+    /// Does what is left to do when the module has ended. It counts for the tenant, and no longer for the call.
+    pub(super) fn clear_up(&self, work: impl FnOnce()) {
+        self.account.charge_for(work);
+    }
+
     /// Whether all is used up. To be asked by the module's own work, in its turn.
     pub(super) fn is_used_up(&self) -> bool {
         self.cpu.so_far() > self.most

@@ -30,7 +30,7 @@ use super::{Change, Documents, Durability, Ends, Log, Position, Revision, Storag
 use crate::domain::name::TenantName;
 
 /// Bytes of pages that sled keeps in memory. Its own default is a gibibyte.
-const CACHE_BYTES: u64 = 16 << 20;
+const CACHE_BYTES: u64 = 8 << 20;
 
 /// Pieces of values, of at most [`layout::CHUNK_BYTES`] each, that a scan reads before others get a turn.
 const SCAN_STEP: usize = 64;

@@ -117,7 +117,7 @@ impl Report {
             overload,
             ..
         } = self;
-        let worst = |of: &super::latency::Latency| format!("{}, {}", ms(of.within(999)), ms(of.within(1_000)));
+        let worst = |of: &super::latency::Latency| [990, 999, 1_000].map(|share| ms(of.within(share))).join(", ");
         let (alone, beside) = (
             neighbours.alone.latency.within(990),
             neighbours.beside.latency.within(990),
@@ -128,7 +128,7 @@ impl Report {
         vec![
             row(
                 &format!(
-                    "past the limit of computing, both cores busy, {} calls: p99.9, worst",
+                    "past the limit of computing, both cores busy, {} calls: p99, p99.9, worst",
                     interrupts.cpu.calls()
                 ),
                 worst(&interrupts.cpu),
@@ -137,7 +137,7 @@ impl Report {
             ),
             row(
                 &format!(
-                    "past the deadline, both cores busy, {} calls: p99.9, worst",
+                    "past the deadline, both cores busy, {} calls: p99, p99.9, worst",
                     interrupts.deadline.calls()
                 ),
                 worst(&interrupts.deadline),
