@@ -31,9 +31,16 @@ async fn each_hostile_component_ends_as_it_must_and_the_next_ordinary_call_is_ri
         .deploy(ORDINARY, MODULE, ordinary)
         .await
         .expect("deployed");
-    let hostile = all().expect("they can be read");
-    let tried = stream::iter(&hostile).map(async |hostile| run(&gateway, hostile).await);
-    let ended: Vec<_> = tried.buffered(AT_ONCE).collect().await;
+    let mut hostile = all().expect("they can be read");
+    // Those that fill all of the machine's caches come last, and one by one: what one piece of their work takes was measured
+    // in fresh memory by then, and they are not in each other's way.
+    hostile.sort_by_key(|hostile| hostile.in_one_go.is_some());
+    let together = hostile.iter().filter(|hostile| hostile.in_one_go.is_none());
+    let tried = stream::iter(together).map(async |hostile| run(&gateway, hostile).await);
+    let mut ended: Vec<_> = tried.buffered(AT_ONCE).collect().await;
+    for hostile in hostile.iter().skip(ended.len()) {
+        ended.push(run(&gateway, hostile).await);
+    }
     let mut used = BTreeMap::new();
     let mut wrong = Vec::new();
     for (hostile, ended) in hostile.iter().zip(ended) {
