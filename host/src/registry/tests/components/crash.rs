@@ -93,21 +93,27 @@ const STEPS: [Step; 14] = [
     Step::RemoveModule("acme/usage"),
 ];
 
+/// A registry on these stores that dies when it is told to, and the one to tell.
+async fn start_mortal(stores: &Stores) -> (Arc<Registry>, Arc<Mortal>) {
+    let mortal = Arc::new(Mortal {
+        stores: stores.clone(),
+        left: AtomicUsize::new(usize::MAX),
+    });
+    let Setup { registry, .. } = start(Stores {
+        documents: mortal.clone(),
+        blobs: mortal.clone(),
+        ..stores.clone()
+    })
+    .await;
+    (registry, mortal)
+}
+
 #[tokio::test]
 async fn whenever_it_crashes_every_version_has_its_component_and_the_next_start_removes_the_others() {
     let (mut orphans, mut crashes) = (0, 0);
     loop {
         let stores = Memory::stores();
-        let mortal = Arc::new(Mortal {
-            stores: stores.clone(),
-            left: AtomicUsize::new(usize::MAX),
-        });
-        let Setup { registry, .. } = start(Stores {
-            documents: mortal.clone(),
-            blobs: mortal.clone(),
-            ..stores.clone()
-        })
-        .await;
+        let (registry, mortal) = start_mortal(&stores).await;
         mortal.left.store(crashes, Ordering::SeqCst);
         let mut whole = true;
         for todo in STEPS {
@@ -137,16 +143,7 @@ async fn whenever_it_crashes_every_version_has_its_component_and_the_next_start_
 #[tokio::test]
 async fn a_module_whose_removal_is_cut_off_leaves_no_totals_to_the_next_of_its_name() {
     let stores = Memory::stores();
-    let mortal = Arc::new(Mortal {
-        stores: stores.clone(),
-        left: AtomicUsize::new(usize::MAX),
-    });
-    let Setup { registry, .. } = start(Stores {
-        documents: mortal.clone(),
-        blobs: mortal.clone(),
-        ..stores.clone()
-    })
-    .await;
+    let (registry, mortal) = start_mortal(&stores).await;
     step(&registry, Step::Make("acme/sim")).await.expect("made");
     let of = |module: &str| format!("work/acme/batches/{module}/accounts/4711");
     for module in ["sim", "sim-2"] {
