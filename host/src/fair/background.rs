@@ -4,7 +4,7 @@ use std::future::pending;
 use std::io;
 use std::panic::resume_unwind;
 
-use rustix::process::setpriority_process;
+use rustix::process::{getpriority_process, setpriority_process};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
@@ -30,8 +30,11 @@ impl Background {
             .event_interval(1)
             .global_queue_interval(1)
             .on_thread_start(|| {
-                // Of this thread alone. A process that gives way even more than that may not take it back.
-                let _ = setpriority_process(None, NICENESS);
+                // Of this thread alone, and one that gives way more than that already goes on so. Where the system does not
+                // say or let, its work is only not put behind that of others.
+                if let Ok(before) = getpriority_process(None) {
+                    let _ = setpriority_process(None, before.max(NICENESS));
+                }
             })
             .enable_all()
             .build()?;
@@ -64,7 +67,6 @@ impl Drop for Background {
 
 #[cfg(test)]
 mod tests {
-    use rustix::process::getpriority_process;
     use tokio::sync::oneshot;
 
     use super::*;

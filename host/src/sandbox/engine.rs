@@ -24,8 +24,8 @@ const FIBER_STACK_BYTES: usize = 2 << 20;
 /// call: a small module's data and heap fit.
 const MEMORY_KEPT_BYTES: usize = 128 << 10;
 
-/// How much of a used stack is reset in place, for the same reason. The rest of it, which only deep recursion touches, is given
-/// back.
+/// How much of a used stack is reset in place. The rest is given back, by one system call in each call: otherwise what deep
+/// recursion has touched once would be kept for good.
 const STACK_KEPT_BYTES: usize = 32 << 10;
 
 /// How much of a used table is reset in place.

@@ -1,4 +1,4 @@
-//! What waits to be written: each tenant's in a line of its own, and the lines have their turns. Who writes little does not
+//! What waits to be written: each tenant's log in a line of its own, and the lines have their turns. Who writes little does not
 //! wait for others' large records, which are written when there is nothing else, or when they have waited for long enough.
 
 use std::collections::{HashMap, VecDeque};
@@ -15,7 +15,7 @@ const GROUP_BYTES: usize = 1 << 20;
 /// times. It saves up for more.
 const TURN_BYTES: usize = 64 << 10;
 
-/// Whose line it is: a tenant's, or that of all who write for none.
+/// Whose line it is: that of a tenant's log, or that of all documents that are written by themselves.
 pub(super) type Whose = Option<TenantName>;
 
 /// What waits, and is taken by groups.

@@ -74,7 +74,7 @@ impl Writer {
 
     /// Queues the work and waits until it is done, and durable if it has to be by then. Once queued it is done, whether or
     /// not someone still waits.
-    /// What one tenant writes is written in its order. Who needs an order between lines waits for the first.
+    /// What is in one line is written in its order. Who needs an order between lines waits for the first.
     pub(super) async fn write(&self, whose: Whose, work: Work, durability: Durability) -> Answer {
         let stopped = || unavailable("writing", "the store's writer has stopped");
         let (answer, answered) = oneshot::channel();
