@@ -12,6 +12,7 @@ use patchbay::cli;
 use patchbay::config::{Config, LogFormat, Settings};
 use patchbay::sandbox::CompileLimits;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use tikv_jemallocator::Jemalloc;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -35,6 +36,19 @@ enum Command {
     Client(cli::Command),
 }
 
+/// Of the C library's allocator threads share heaps, and one that gives way can hold a heap that all others wait for; with a
+/// heap for each thread, large posts and logs leave it with holes that it does not give back.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
+
+/// What is free for a second is the system's again. A C string.
+#[expect(
+    unsafe_code,
+    reason = "the allocator looks for its settings by a name that nothing else has"
+)]
+#[unsafe(export_name = "_rjem_malloc_conf")]
+static ALLOCATOR_SETTINGS: &[u8; 37] = b"dirty_decay_ms:1000,muzzy_decay_ms:0\0";
+
 /// For threads that cannot be interrupted: a compilation takes up to some minutes, a look-up as long as the resolver likes.
 /// Nobody waits for their results any more, so neither does the end of the process. Compilers end with it.
 const LAST_THREADS: Duration = Duration::from_secs(2);
@@ -57,7 +71,6 @@ fn serve(settings: Settings) -> ExitCode {
         .and_then(|config| {
             start_logging(&config);
             write_no_core();
-            give_memory_back();
             let runtime = runtime().map_err(|error| error.to_string())?;
             let outcome = runtime.block_on(run(config));
             runtime.shutdown_timeout(LAST_THREADS);
@@ -102,31 +115,6 @@ fn variables() -> impl Iterator<Item = (String, String)> {
         (text(name), text(value))
     })
 }
-
-/// Bytes from which on an allocation is mapped by itself, and given back to the system when it is freed. The C library would
-/// raise this with the first large one, and then large posts leave holes that nothing else fits into.
-#[cfg(target_env = "gnu")]
-const MAPPED_BYTES: i32 = 256 << 10;
-
-/// What large posts and logs took is the system's again when they are over.
-#[cfg(target_env = "gnu")]
-#[expect(unsafe_code, reason = "the allocator's settings are the C library's")]
-fn give_memory_back() {
-    let processors = available_parallelism().map_or(1, NonZero::get).max(WORKERS_MIN);
-    // Threads share the heaps: by itself each of the first ones would have one, up to eight for each processor.
-    let heaps = i32::try_from(processors).unwrap_or(i32::MAX);
-    // SAFETY: it takes two numbers and sets one of them, under a lock of its own.
-    let set = unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES) == 1 && libc::mallopt(libc::M_ARENA_MAX, heaps) == 1
-    };
-    if !set {
-        tracing::warn!("the allocator takes no settings: more memory is kept than need be");
-    }
-}
-
-/// Other C libraries' allocators give large allocations back.
-#[cfg(not(target_env = "gnu"))]
-fn give_memory_back() {}
 
 /// Keys and secrets are in the process's memory, and a core file would hold them.
 fn write_no_core() {
