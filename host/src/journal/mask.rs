@@ -54,7 +54,7 @@ const PLACED_FACTOR: usize = 2;
 const ENCODED_FACTOR: usize = 6;
 
 /// Bytes that are kept of all names and texts of the posted request. A large order has some KiB.
-pub(super) const REQUEST_BYTES_KEPT: usize = 128 << 10;
+pub(super) const REQUEST_BYTES_KEPT: usize = 32 << 10;
 
 /// The VARs of category "Porting Information": account number, PIN or password, SSN or tax ID at the old carrier.
 const SECRET_VARS: [(u8, &str); 3] = [(5, "VAR5"), (6, "VAR6"), (7, "VAR7")];

@@ -9,11 +9,11 @@ use crate::domain::name::TenantName;
 const GROUP_VALUES: usize = 512;
 
 /// Bytes after which a group is full: whoever comes next waits for the end of it.
-const GROUP_BYTES: usize = 1 << 20;
+const GROUP_BYTES: usize = 128 << 10;
 
 /// Bytes that a line may write each time that it is its turn and others wait as well: what ordinary calls write, several
 /// times. It saves up for more.
-const TURN_BYTES: usize = 64 << 10;
+const TURN_BYTES: usize = 16 << 10;
 
 /// Whose line it is: that of a tenant's log, or that of all documents that are written by themselves.
 pub(super) type Whose = Option<TenantName>;
