@@ -29,7 +29,7 @@ use crate::guessing::{Guard, Judged, Target};
 use crate::jobs::verdict::{NOT_RECORDED, STOPPED, Verdict};
 use crate::jobs::{Jobs, Worker};
 use crate::journal::CallLog;
-use crate::registry::{Serving, Table};
+use crate::registry::{Serving, Settings, Table};
 use crate::runner::Runner;
 use crate::sandbox::Prepared;
 use crate::telecloud::decode::{self, DecodeLimits, Kind};
@@ -215,17 +215,21 @@ impl Gateway {
                 };
                 self.event(admitted).await
             }
-            Err(Turned { verdict, sender }) => self.finish(&serving.settings.path.tenant, &log, sender, *verdict).await,
+            Err(Turned { verdict, sender }) => self.finish(&serving.settings, &log, sender, *verdict).await,
         }
     }
 
-    /// Ends a call in which no module ran. If there are too many of them, it is not put on record.
-    async fn finish(&self, tenant: &TenantName, log: &CallLog, sender: Sender, verdict: Verdict) -> Reply {
+    /// Ends a call in which no module ran. If there are too many of them, it is not put on record, and what was posted is not
+    /// if too much has been written.
+    async fn finish(&self, settings: &Settings, log: &CallLog, sender: Sender, verdict: Verdict) -> Reply {
         let Verdict {
             reply, outcome, detail, ..
         } = verdict;
-        if !self.on_record.takes(tenant, sender) {
+        if !self.on_record.takes(&settings.path.tenant, sender) {
             return reply;
+        }
+        if settings.written.is_used_up() {
+            log.without_request();
         }
         tell(outcome);
         let nothing = Usage::default();

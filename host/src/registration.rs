@@ -139,6 +139,8 @@ impl Registrar {
             durability: Durability::Synced,
             log_bytes: 0,
             secrets: &telecloud.known,
+            // Some requests in a minute, at a person's wish.
+            written: None,
         });
         let told = tell(&self.door, telecloud, &log, call).await;
         let (state, outcome) = match &told {

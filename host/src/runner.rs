@@ -88,6 +88,7 @@ impl Runner {
             durability: durability(settings),
             log_bytes: settings.limits.log_bytes,
             secrets: &settings.known,
+            written: Some(&settings.written),
         })
     }
 

@@ -103,7 +103,8 @@ impl Change {
     }
 
     /// The bytes that it writes.
-    fn bytes(&self) -> usize {
+    #[must_use]
+    pub fn bytes(&self) -> usize {
         match self {
             Self::Put { value, .. } => value.len(),
             Self::Delete { .. } => 0,

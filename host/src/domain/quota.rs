@@ -26,6 +26,10 @@ pub struct Quota {
     pub calls_per_second: u32,
     /// How many are run at once after a quiet time, whatever `calls_per_second` says; 1 to 100,000.
     pub burst: u32,
+    /// Bytes that are written down of its calls and orders in a second, in the long run; 16 KiB to 1 GiB. What is not used is
+    /// saved up for ten seconds. Once more was written, events and callbacks are answered with busy until that is made up
+    /// for; what follows up earlier ones goes on, and counts.
+    pub record_bytes_per_second: u64,
     /// Connections to carriers at once; 1 to 1,000. Carriers allow their customers tens.
     pub connections: u32,
     /// Jobs that are worked on at once; 1 to 16. However many are allowed, no tenant takes more than half of all.
@@ -43,6 +47,7 @@ impl Default for Quota {
             waiting: 64,
             calls_per_second: 100,
             burst: 1_000,
+            record_bytes_per_second: 1 << 20,
             connections: 32,
             jobs_at_once: 8,
             component_bytes: 4 << 30,
@@ -81,6 +86,12 @@ impl Quota {
             ("waiting", 0, 1_000, u64::from(self.waiting)),
             ("calls_per_second", 1, 100_000, u64::from(self.calls_per_second)),
             ("burst", 1, 100_000, u64::from(self.burst)),
+            (
+                "record_bytes_per_second",
+                16 << 10,
+                1 << 30,
+                self.record_bytes_per_second,
+            ),
             ("connections", 1, 1_000, u64::from(self.connections)),
             ("jobs_at_once", 1, 16, u64::from(self.jobs_at_once)),
             ("component_bytes", 1 << 20, 1 << 40, self.component_bytes),
@@ -220,6 +231,10 @@ mod tests {
             (
                 json!({ "jobs_at_once": 17 }),
                 "jobs_at_once must be 1 to 16, and 17 is not",
+            ),
+            (
+                json!({ "record_bytes_per_second": 16_383 }),
+                "record_bytes_per_second must be 16384 to 1073741824, and 16383 is not",
             ),
             (
                 json!({ "component_bytes": 0 }),

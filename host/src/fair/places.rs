@@ -64,6 +64,9 @@ pub enum Busy {
     /// The rate is used up.
     #[error("there were more calls than the tenant's quota allows in this time")]
     Rate,
+    /// More was written down than there is for it.
+    #[error("more was written down of the tenant's calls than record_bytes_per_second of its quota allows")]
+    Record,
 }
 
 /// Places, and who waits for them.

@@ -7,14 +7,12 @@ use std::time::Duration;
 use tracing::Instrument;
 
 use super::Gateway;
-use super::event::rate;
 use super::on_record::Sender;
 use crate::domain::name::TenantName;
 use crate::domain::progress::Callback;
-use crate::fair::Busy;
 use crate::guessing::{Judged, Target};
 use crate::jobs::Received;
-use crate::registry::{Serving, Settings};
+use crate::registry::Serving;
 use crate::sandbox::Prepared;
 use crate::vault::Vault;
 
@@ -65,13 +63,9 @@ impl Gateway {
         let span = tracing::info_span!("callback", tenant = %path.tenant, module = %path.module);
         let gateway = Arc::clone(self);
         let call = async move {
-            let Settings { path, quota, .. } = &serving.settings;
-            let may_run = if gateway.rates.take(&path.tenant, rate(quota)) {
-                Ok(())
-            } else {
-                Err(Busy::Rate)
-            };
-            let on_record = || gateway.on_record.takes(&path.tenant, Sender::Known);
+            let settings = &serving.settings;
+            let may_run = gateway.may_run(settings);
+            let on_record = || gateway.on_record.takes(&settings.path.tenant, Sender::Known);
             gateway.worker.callback(&serving, callback, may_run, on_record).await
         };
         self.calls.spawn(call.instrument(span)).await.unwrap_or_else(|error| {

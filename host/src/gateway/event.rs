@@ -16,13 +16,11 @@ use crate::domain::answer::Reply;
 use crate::domain::call::{CallId, Exchange, Outcome};
 use crate::domain::event::{ActionKind, Event};
 use crate::domain::limits::LimitName;
-use crate::domain::name::TenantName;
-use crate::domain::quota::Quota;
 use crate::fair::{Busy, Kind, Rate};
 use crate::jobs::verdict::{NOT_RECORDED, STOPPED, Verdict, open_reply, verdict};
 use crate::jobs::{Claim, Ending, JobError, Posted, Running};
 use crate::journal::CallLog;
-use crate::registry::Serving;
+use crate::registry::{Serving, Settings};
 use crate::runner::{Time, hidden};
 use crate::sandbox::{Fault, Handle, Over, Prepared, Ran};
 
@@ -40,8 +38,7 @@ impl Gateway {
     /// Answers an event: runs it, or waits for the call that runs it, or answers from what is kept.
     pub(super) async fn event(self: &Arc<Self>, admitted: Admitted) -> Reply {
         let settings = &admitted.serving.settings;
-        let (event, log, tenant) = (&admitted.event, &admitted.log, &settings.path.tenant);
-        let rate = rate(&settings.quota);
+        let (event, log) = (&admitted.event, &admitted.log);
         if let Err(error) = self.jobs.link(&settings.path, event).await {
             // The event itself does not need it, and the next one tries again.
             tracing::error!(%error, "a pending order could not be linked");
@@ -55,27 +52,31 @@ impl Gateway {
             };
             let claim = match self.jobs.claim(posted).await {
                 Ok(claim) => claim,
-                Err(error) => return self.not_claimed(tenant, log, &error).await,
+                Err(error) => return self.not_claimed(settings, log, &error).await,
             };
             match claim {
                 // Only now: of an event that has run, or is running, nobody may be told that nothing was changed.
-                Claim::Run(running) if !self.rates.take(tenant, rate) => {
-                    return self.too_often(tenant, log, event, &running).await;
-                }
-                Claim::Run(running) => return self.run(admitted, running).await,
-                Claim::Again(call, reply) => return self.repeated(tenant, log, call, reply).await,
+                Claim::Run(running) => match self.may_run(settings) {
+                    Ok(()) => return self.run(admitted, running).await,
+                    Err(busy) => return self.too_much(settings, log, event, &running, busy).await,
+                },
+                Claim::Again(call, reply) => return self.repeated(settings, log, call, reply).await,
                 Claim::Join(call, ended) => match joined(event, admitted.deadline, ended).await {
-                    Ok(Some(reply)) => return self.repeated(tenant, log, call, reply).await,
+                    Ok(Some(reply)) => return self.repeated(settings, log, call, reply).await,
                     // Its call ended without a claim on the event.
                     Ok(None) => {}
-                    Err(_) => return self.repeated(tenant, log, call, open_reply(event.action.kind())).await,
+                    Err(_) => {
+                        return self
+                            .repeated(settings, log, call, open_reply(event.action.kind()))
+                            .await;
+                    }
                 },
                 Claim::Open(key) => {
                     let again = self.jobs.posted_again(&key, &settings.path, event, admitted.deadline);
                     match again.await {
-                        Ok(Some(reply)) => return self.repeated(tenant, log, key.call, reply).await,
+                        Ok(Some(reply)) => return self.repeated(settings, log, key.call, reply).await,
                         Ok(None) => {}
-                        Err(error) => return self.not_claimed(tenant, log, &error).await,
+                        Err(error) => return self.not_claimed(settings, log, &error).await,
                     }
                 }
             }
@@ -193,35 +194,50 @@ impl Gateway {
         }
     }
 
-    /// The event does not get to run: the tenant has had too many.
-    async fn too_often(&self, tenant: &TenantName, log: &CallLog, event: &Event, running: &Running) -> Reply {
-        let busy = verdict(event.action.kind(), Err(Busy::Rate.into()), &[]);
-        let reply = self.finish(tenant, log, Sender::Known, busy).await;
+    /// Whether one more may run for this tenant now. It then counts as having run.
+    pub(super) fn may_run(&self, settings: &Settings) -> Result<(), Busy> {
+        let quota = &settings.quota;
+        if settings.written.is_used_up() {
+            return Err(Busy::Record);
+        }
+        let rate = Rate::per_second(quota.calls_per_second, quota.burst);
+        match self.rates.take(&settings.path.tenant, rate) {
+            true => Ok(()),
+            false => Err(Busy::Rate),
+        }
+    }
+
+    /// The event does not get to run: the tenant has had too much.
+    async fn too_much(
+        &self,
+        settings: &Settings,
+        log: &CallLog,
+        event: &Event,
+        running: &Running,
+        busy: Busy,
+    ) -> Reply {
+        let busy = verdict(event.action.kind(), Err(busy.into()), &[]);
+        let reply = self.finish(settings, log, Sender::Known, busy).await;
         running.refused(&reply).await;
         reply
     }
 
     /// The same event as another call, answered as that one was.
-    async fn repeated(&self, tenant: &TenantName, log: &CallLog, of: CallId, reply: Reply) -> Reply {
+    async fn repeated(&self, settings: &Settings, log: &CallLog, of: CallId, reply: Reply) -> Reply {
         let verdict = Verdict {
             outcome: Outcome::Repeated,
             detail: Some(format!("the same event as call {of}, and answered as that one")),
             ..Verdict::answered(reply)
         };
-        self.finish(tenant, log, Sender::Known, verdict).await
+        self.finish(settings, log, Sender::Known, verdict).await
     }
 
     /// Nobody knows whether the event was answered already, so it does not run.
-    async fn not_claimed(&self, tenant: &TenantName, log: &CallLog, error: &JobError) -> Reply {
+    async fn not_claimed(&self, settings: &Settings, log: &CallLog, error: &JobError) -> Reply {
         tracing::error!(%error, "an event could not be claimed");
         let verdict = Verdict::refused(NOT_RECORDED, format!("the event could not be claimed: {error}"));
-        self.finish(tenant, log, Sender::Known, verdict).await
+        self.finish(settings, log, Sender::Known, verdict).await
     }
-}
-
-/// How often a tenant's modules are run.
-pub(super) fn rate(quota: &Quota) -> Rate {
-    Rate::per_second(quota.calls_per_second, quota.burst)
 }
 
 /// The reply of the call that runs the same event, waited for until the deadline. That call is answered by its own deadline,

@@ -5,20 +5,27 @@
 //! Such an exchange has no end, and whoever reads that must take it as "it may have happened".
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::entry::{Entry, fold};
-use super::writing::State;
+use super::writing::{Along, State};
 use super::{JournalError, NewCall};
 use crate::domain::answer::Reply;
 use crate::domain::call::{CallId, CallRecord, Exchange, ExchangeEnd, LogLine, Outcome, RecordedRequest, Usage};
 use crate::domain::event::Document;
 use crate::domain::name::TenantName;
 use crate::domain::secret::Secret;
+use crate::fair::Allowance;
 use crate::storage::{Change, Durability, Log, Position};
+
+/// Most bytes of one record, unless one line of it has more: while a large one is written, other tenants' wait.
+const PART_BYTES: usize = 64 << 10;
+
+/// When a record that is not the last has to be on the disk, if the last does not come.
+const LAZY: Durability = Durability::Within(Duration::from_secs(1));
 
 /// Writes one call's record. Clones write the same one.
 ///
@@ -31,6 +38,7 @@ struct Shared {
     tenant: TenantName,
     id: CallId,
     durability: Durability,
+    written: Option<Arc<Allowance>>,
     begun: Instant,
     state: Mutex<State>,
     /// The number of the next record. Held while one is written, so that records are whole and in order. It counts on
@@ -45,6 +53,7 @@ impl CallLog {
             tenant: call.tenant.clone(),
             id: call.id,
             durability: call.durability,
+            written: call.written.cloned(),
             begun: Instant::now(),
             state: Mutex::new(State::new(&call)),
             part: tokio::sync::Mutex::new(0),
@@ -74,6 +83,11 @@ impl CallLog {
             let masked = state.masker.request(request.tree());
             state.add(&Entry::Request(masked));
         }
+    }
+
+    /// Keeps what the call is about, and nothing else of the posted request. Too late once something was written.
+    pub fn without_request(&self) {
+        self.state().without_request();
     }
 
     /// Masks these values from now on, each as it is: the secrets that were placed into a request, in every form in which
@@ -232,16 +246,29 @@ impl CallLog {
         self.write().await
     }
 
-    /// Makes durable what is not, in one record.
+    /// Makes durable what is not, in as many records as it takes. What goes along is written with the last of them.
     async fn write(&self) -> Result<(), JournalError> {
         let mut part = self.0.part.lock().await;
-        let (record, end, along) = {
+        while self.write_part(&mut part).await? {}
+        Ok(())
+    }
+
+    /// Writes the next record. Whether there are more.
+    async fn write_part(&self, part: &mut u32) -> Result<bool, JournalError> {
+        let (record, end, more, along) = {
             let state = self.state();
-            let record = Bytes::copy_from_slice(&state.lines[state.durable..]);
-            (record, state.lines.len(), state.along.clone())
+            let record = Bytes::copy_from_slice(first_lines(&state.lines[state.written..]));
+            let end = state.written + record.len();
+            match end < state.lines.len() {
+                true => (record, end, true, Along::default()),
+                false => (record, end, false, state.along.clone()),
+            }
         };
         if record.is_empty() && along.changes.is_empty() {
-            return Ok(());
+            return Ok(false);
+        }
+        if let Some(written) = &self.0.written {
+            written.spend(record.len() + along.changes.iter().map(Change::bytes).sum::<usize>());
         }
         let position = Position {
             call: self.0.id.0.0,
@@ -253,14 +280,29 @@ impl CallLog {
             vec![(position, record)]
         };
         let wrote = u32::from(!records.is_empty());
-        let (tenant, durability) = (&self.0.tenant, self.0.durability);
-        self.0.log.append(tenant, records, along.changes, durability).await?;
+        // What comes before the last is durable when that is.
+        let durability = if more { LAZY } else { self.0.durability };
+        self.0
+            .log
+            .append(&self.0.tenant, records, along.changes, durability)
+            .await?;
         let mut state = self.state();
-        state.durable = end;
-        if state.along.number == along.number {
+        state.written = end;
+        if !more && state.along.number == along.number {
             state.along.changes.clear();
         }
         *part += wrote;
-        Ok(())
+        Ok(more)
     }
+}
+
+/// The first lines of these that a record takes: one at least, if there are any.
+fn first_lines(lines: &[u8]) -> &[u8] {
+    if lines.len() <= PART_BYTES {
+        return lines;
+    }
+    let is_end = |byte: &u8| *byte == b'\n';
+    let last = lines[..PART_BYTES].iter().rposition(is_end);
+    let end = last.or_else(|| lines.iter().position(is_end));
+    &lines[..end.map_or(lines.len(), |end| end + 1)]
 }

@@ -17,6 +17,7 @@ use crate::domain::quota::Quota;
 use crate::domain::secret::Secret;
 use crate::domain::tenant::{TelecloudKey, Tenant, Token};
 use crate::egress::policy::Policy;
+use crate::fair::Allowance;
 use crate::journal::Known;
 
 /// A tenant and all that is its.
@@ -31,6 +32,8 @@ pub(super) struct TenantState {
     pub(super) telecloud: Option<Arc<Telecloud>>,
     /// Permits for connections to carriers, for all of the tenant's calls together.
     connections: Arc<Semaphore>,
+    /// What is written of the tenant's calls counts against it.
+    written: Arc<Allowance>,
     /// Permits for connections to TeleCloud.
     telecloud_connections: Arc<Semaphore>,
     /// Who is at work for it.
@@ -65,6 +68,7 @@ impl TenantState {
         Self {
             tenant,
             connections: connections(&quota),
+            written: written(&quota),
             quota,
             keys: Vec::new(),
             tokens: Vec::new(),
@@ -79,6 +83,9 @@ impl TenantState {
     pub(super) fn set_quota(&mut self, quota: Quota) {
         if quota.connections != self.quota.connections {
             self.connections = connections(&quota);
+        }
+        if quota.record_bytes_per_second != self.quota.record_bytes_per_second {
+            self.written = written(&quota);
         }
         self.quota = Arc::new(quota);
     }
@@ -121,6 +128,7 @@ impl TenantState {
             known: Arc::clone(&state.known),
             quota: Arc::clone(&self.quota),
             connections: Arc::clone(&self.connections),
+            written: Arc::clone(&self.written),
             telecloud: self.telecloud.clone(),
             present: self.presence.enter(),
         };
@@ -131,6 +139,10 @@ impl TenantState {
 fn connections(quota: &Quota) -> Arc<Semaphore> {
     let most = usize::try_from(quota.connections).unwrap_or(Semaphore::MAX_PERMITS);
     Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)))
+}
+
+fn written(quota: &Quota) -> Arc<Allowance> {
+    Arc::new(Allowance::per_second(quota.record_bytes_per_second))
 }
 
 impl ModuleState {

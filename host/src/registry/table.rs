@@ -22,6 +22,7 @@ use crate::domain::name::{ModulePath, SecretName, TenantName};
 use crate::domain::quota::Quota;
 use crate::domain::secret::Secret;
 use crate::egress::policy::Policy;
+use crate::fair::Allowance;
 use crate::journal::Known;
 use crate::sandbox::CodeShare;
 use crate::vault::Vault;
@@ -74,6 +75,8 @@ pub struct Settings {
     pub quota: Arc<Quota>,
     /// Permits for connections to carriers, which all of its tenant's calls share.
     pub connections: Arc<Semaphore>,
+    /// What is written of its tenant's calls counts against it, whichever module they are of.
+    pub written: Arc<Allowance>,
     /// How TeleCloud's API is reached, if its tenant has set that.
     pub telecloud: Option<Arc<Telecloud>>,
     /// As long as a call has this, its tenant is not gone.

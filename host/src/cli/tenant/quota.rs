@@ -28,6 +28,9 @@ pub struct QuotaArgs {
     /// Events at once after a quiet time, whatever the rate
     #[arg(long, value_name = "N")]
     burst: Option<u32>,
+    /// Bytes written down of calls and orders in a second, in the long run; beyond it events are answered with busy
+    #[arg(long, value_name = "N")]
+    record_bytes_per_second: Option<u64>,
     /// Connections to carriers at once
     #[arg(long, value_name = "N")]
     connections: Option<u32>,
@@ -59,6 +62,7 @@ impl QuotaArgs {
             ("waiting", self.waiting.map(u64::from)),
             ("calls_per_second", self.calls_per_second.map(u64::from)),
             ("burst", self.burst.map(u64::from)),
+            ("record_bytes_per_second", self.record_bytes_per_second),
             ("connections", self.connections.map(u64::from)),
             ("jobs_at_once", self.jobs_at_once.map(u64::from)),
             ("component_bytes", self.component_bytes),
@@ -100,6 +104,7 @@ fn show(out: &mut dyn Write, tenant: &TenantName, quota: &Quota) -> io::Result<(
         ("waiting", quota.waiting.to_string()),
         ("calls per second", quota.calls_per_second.to_string()),
         ("burst", quota.burst.to_string()),
+        ("record bytes per second", quota.record_bytes_per_second.to_string()),
         ("connections", quota.connections.to_string()),
         ("jobs at once", quota.jobs_at_once.to_string()),
         ("component bytes", quota.component_bytes.to_string()),

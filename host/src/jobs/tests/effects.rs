@@ -114,6 +114,7 @@ impl World {
             durability: Durability::Synced,
             log_bytes: 0,
             secrets: &Arc::default(),
+            written: None,
         })
     }
 

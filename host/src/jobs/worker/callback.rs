@@ -66,8 +66,13 @@ impl Worker {
                 usage: Usage::default(),
             },
         };
-        if matches!(result, Err(Fault::Busy(_))) && !on_record() {
-            return Received::Later;
+        if let Err(Fault::Busy(_)) = result {
+            if !on_record() {
+                return Received::Later;
+            }
+            if settings.written.is_used_up() {
+                log.without_request();
+            }
         }
         let (received, outcome, detail) = match result {
             // What the module could not make sure of, it cannot know.

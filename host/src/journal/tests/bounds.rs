@@ -85,6 +85,7 @@ async fn a_record_is_bounded_whatever_happens() {
             received,
             log_bytes: CEILING.log_bytes,
             secrets: &Arc::default(),
+            written: None,
         });
         let text = text.repeat(20_000);
         let fields: serde_json::Map<_, _> = (0..2_000)
@@ -107,6 +108,69 @@ async fn a_record_is_bounded_whatever_happens() {
         let record = show(&stores, call.id()).await.expect("there");
         assert_eq!(record.exchanges.len(), 1_001);
     }
+}
+
+#[tokio::test]
+async fn a_large_record_is_written_in_pieces_and_each_byte_counts_once() {
+    let stores = Memory::stores();
+    let (tenant, received) = (tenant("acme"), second(0));
+    // Ten times as much is saved up: enough for the record once, and not twice.
+    let written = Arc::new(Allowance::per_second(150_000));
+    let call = Journal::new(stores.log.clone()).begin(NewCall {
+        tenant: &tenant,
+        module: &ModuleName::parse("sim").expect("a name"),
+        version: Some(3),
+        id: id_at(received, 7),
+        about: None,
+        durability: Durability::Synced,
+        received,
+        log_bytes: CEILING.log_bytes,
+        secrets: &Arc::default(),
+        written: Some(&written),
+    });
+    call.event("Order/Create", &order("7"));
+    for number in 0..100 {
+        call.log("stdout", &format!("{number} {}", "x".repeat(9_000)));
+    }
+    let along = Change::Put {
+        key: "work/acme/along".into(),
+        value: "along".into(),
+        expect: crate::storage::Expect::Absent,
+    };
+    call.along(vec![along]);
+    let end = call.finish(None, Outcome::Done, None, &Usage::default()).await;
+    end.expect("kept");
+
+    let records = stores.log.call(&tenant, call.id().0.0).await.expect("read");
+    let sizes: Vec<_> = records.iter().map(|(_, record)| record.len()).collect();
+    assert!(
+        sizes.len() > 900_000 >> 16 && sizes.iter().all(|size| *size <= 64 << 10),
+        "{sizes:?}"
+    );
+    let record = show(&stores, call.id()).await.expect("there");
+    assert_eq!((record.log.len(), record.outcome), (100, Outcome::Done));
+    let along = stores.documents.get("work/acme/along").await.expect("read");
+    assert_eq!(along.expect("written").value, "along");
+
+    let bytes = sizes.iter().sum::<usize>() + "along".len();
+    assert!(!written.is_used_up(), "no byte counts twice");
+    let three_seconds = 450_000;
+    written.spend(1_500_000 - bytes + three_seconds);
+    assert!(written.is_used_up(), "each counts");
+}
+
+#[tokio::test]
+async fn of_a_call_that_is_refused_what_it_was_about_can_be_all_that_is_kept() {
+    let stores = Memory::stores();
+    let call = begin(&stores, 0);
+    call.event("Order/Create", &order("7"));
+    call.without_request();
+    call.finish(None, Outcome::Refused, Some("too much"), &Usage::default())
+        .await
+        .expect("kept");
+    let record = show(&stores, call.id()).await.expect("there");
+    assert_eq!(record.event.order_number.as_deref(), Some("7"));
+    assert_eq!((record.event.request, record.outcome), (Value::Null, Outcome::Refused));
 }
 
 #[tokio::test]

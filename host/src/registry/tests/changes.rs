@@ -374,8 +374,10 @@ async fn a_ceiling_holds_modules_down_as_soon_as_it_is_set_and_after_a_restart()
     let setup = with_module().await;
     let (acme, module) = (tenant("acme"), path("acme/sim"));
     let counts = |table: &Table<Bytes>| table.serving("acme", "sim").expect("a module").settings.limits.cpu_ms;
-    let quota: Quota =
-        serde_json::from_value(serde_json::json!({ "ceiling": { "cpu_ms": 500 }, "connections": 3 })).expect("a quota");
+    let quota: Quota = serde_json::from_value(
+        serde_json::json!({ "ceiling": { "cpu_ms": 500 }, "connections": 3, "record_bytes_per_second": 20_000 }),
+    )
+    .expect("a quota");
     setup
         .registry
         .put_quota(&acme, quota.clone(), &platform())
@@ -393,6 +395,8 @@ async fn a_ceiling_holds_modules_down_as_soon_as_it_is_set_and_after_a_restart()
         );
         let serving = table.serving("acme", "sim").expect("a module");
         assert_eq!(serving.settings.connections.available_permits(), 3);
+        serving.settings.written.spend(11 * 20_000);
+        assert!(serving.settings.written.is_used_up(), "ten seconds of it are saved up");
     }
     let over = ModuleSettings {
         limits: Limits {

@@ -112,6 +112,7 @@ fn log(telecloud: &Telecloud) -> CallLog {
         durability: Durability::Synced,
         log_bytes: 0,
         secrets: &telecloud.known,
+        written: None,
     })
 }
 

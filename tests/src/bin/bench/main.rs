@@ -168,7 +168,10 @@ async fn deploy(gateway: &Gateway, carrier: &str) -> Result<()> {
         .deploy("bench", "no-op", Deployment::of(guest("hello")?))
         .await?;
     // What one tenant may have of the machine is not what is measured.
-    let all = json!({ "concurrent_calls": 1_000, "waiting": 1_000, "calls_per_second": 100_000, "burst": 100_000 });
+    let all = json!({
+        "concurrent_calls": 1_000, "waiting": 1_000, "calls_per_second": 100_000, "burst": 100_000,
+        "record_bytes_per_second": 1 << 30,
+    });
     gateway.admin().put("/v1/tenants/bench/quota", all).await?;
     let port: u16 = carrier
         .rsplit(':')

@@ -169,6 +169,52 @@ async fn who_has_used_up_its_rate_is_told_so_and_still_gets_the_answers_that_it_
 }
 
 #[tokio::test]
+async fn of_whom_too_much_was_written_is_told_so_and_what_is_refused_is_written_down_in_short() -> Result<()> {
+    let gateway = Gateway::start()?;
+    let admin = gateway.admin();
+    // Ten seconds' worth are there at once: five records of these orders, and some more.
+    set_quota(&gateway, "north", json!({ "record_bytes_per_second": 16 << 10 })).await?;
+    for tenant in ["north", "south"] {
+        let echo = hostile::with(json!({ "mode": "echo" }))?;
+        admin.deploy(tenant, MODULE, echo).await?;
+    }
+    let client = client()?;
+    let large = async |tenant: &str, number: usize| {
+        let mut fields = order(&format!("{number}ZU{number}"));
+        fields.insert("notes".to_owned(), "x".repeat(30_000));
+        let posted = post(&client, &gateway.url(tenant, MODULE), Encoding::Form, &fields).await?;
+        Told::read(posted.status, posted.body)
+    };
+    let mut ran = 0;
+    // What comes in the meantime is half a record in a second.
+    loop {
+        let told = large("north", ran).await?;
+        if told.error() == BUSY {
+            break;
+        }
+        assert_eq!(told.element("SUCCESS").as_deref(), Some("Y"), "{told:?}");
+        ran += 1;
+        ensure!(ran < 100, "it is never used up");
+    }
+    assert!(ran >= 5, "what was saved up is there: {ran}");
+    let why = "more was written down of the tenant's calls than record_bytes_per_second of its quota allows";
+    assert_eq!(refusals(&gateway, "north").await?, [why]);
+    let refused = admin.newest_call("north").await?;
+    assert_eq!(
+        refused["event"]["service"], "Order/Create",
+        "what it was about is there"
+    );
+    assert_eq!(refused["event"]["request"], Value::Null, "and no more");
+
+    let told = large("south", 0).await?;
+    assert_eq!(told.element("SUCCESS").as_deref(), Some("Y"), "{told:?}");
+    set_quota(&gateway, "north", json!({})).await?;
+    let told = large("north", ran).await?;
+    assert_eq!(told.element("SUCCESS").as_deref(), Some("Y"), "there is more: {told:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_ceiling_holds_whatever_a_module_was_given_before_and_after() -> Result<()> {
     let gateway = Gateway::start()?;
     let admin = gateway.admin();
