@@ -1,5 +1,10 @@
-//! One tenant with an ordinary module, alone and beside eight that take what they can get.
+//! One tenant with an ordinary module, alone and beside eight that take what they can get. And beside loops that have nothing to
+//! do with the gateway: what a machine is like of which every processor is busy, no gateway can do anything about.
 
+use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -47,6 +52,8 @@ pub(super) struct Met {
 pub(super) struct Neighbours {
     /// The ordinary tenant by itself.
     pub(super) alone: Met,
+    /// The same while each processor has a loop to run, outside of the gateway, that gives way as hostile modules do.
+    pub(super) loops: Met,
     /// The same beside the others.
     pub(super) beside: Met,
     /// What the others were answered meanwhile.
@@ -75,7 +82,7 @@ const WAYS: [Way; 8] = [
     Way::Deploys,
 ];
 
-/// Measures for so long: the first half of the time the tenant is alone.
+/// Measures for so long, most of it beside the others.
 ///
 /// # Errors
 /// When the gateway cannot be set up, or gives no answer.
@@ -88,7 +95,10 @@ pub(super) async fn neighbours(gateway: &Gateway, time: Duration) -> Result<Neig
     let client = client()?;
     // Caches and pages that are there from then on.
     by_itself(&ordinary, "warm", time / 10).await?;
-    let alone = by_itself(&ordinary, "alone", time / 2).await?;
+    let alone = by_itself(&ordinary, "alone", time * 3 / 10).await?;
+    let running = Loops::start();
+    let loops = by_itself(&ordinary, "loops", time * 2 / 10).await?;
+    drop(running);
 
     let mut neighbours = Vec::new();
     for (number, way) in WAYS.into_iter().enumerate() {
@@ -104,7 +114,8 @@ pub(super) async fn neighbours(gateway: &Gateway, time: Duration) -> Result<Neig
         admin.deploy(&tenant, "hostile", hostile).await?;
         neighbours.push((way, tenant));
     }
-    let until = Instant::now() + time / 2;
+    let time = time * 4 / 10;
+    let until = Instant::now() + time;
     let mut others = Vec::new();
     for (way, tenant) in neighbours {
         let url = gateway.url(&tenant, "hostile");
@@ -119,10 +130,11 @@ pub(super) async fn neighbours(gateway: &Gateway, time: Duration) -> Result<Neig
         }
     }
     let answered = elsewhere(others);
-    let beside = by_itself(&ordinary, "beside", time / 2).await?;
+    let beside = by_itself(&ordinary, "beside", time).await?;
     let answered = answered.await??.into_iter().sum();
     Ok(Neighbours {
         alone,
+        loops,
         beside,
         answered,
     })
@@ -147,6 +159,33 @@ async fn by_itself(url: &str, name: &'static str, time: Duration) -> Result<Met>
         runtime.block_on(async { orders(&client()?, &url, name, time).await })
     };
     tokio::task::spawn_blocking(work).await?
+}
+
+/// A loop for each processor. They end when this is dropped.
+struct Loops(Arc<AtomicBool>);
+
+impl Loops {
+    fn start() -> Self {
+        let go_on = Arc::new(AtomicBool::new(true));
+        for _ in 0..available_parallelism().map_or(1, NonZero::get) {
+            let go_on = Arc::clone(&go_on);
+            std::thread::spawn(move || {
+                // One that cannot give way would be another thing.
+                if nice(NICENESS).is_ok() {
+                    while go_on.load(Ordering::Relaxed) {
+                        std::hint::spin_loop();
+                    }
+                }
+            });
+        }
+        Self(go_on)
+    }
+}
+
+impl Drop for Loops {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 /// Does all of this at once, as other machines would: on a thread of its own, which does not take the processor from the gateway
