@@ -9,7 +9,7 @@ use crate::domain::name::TenantName;
 const GROUP_VALUES: usize = 512;
 
 /// Bytes after which a group is full: whoever comes next waits for the end of it.
-const GROUP_BYTES: usize = 128 << 10;
+const GROUP_BYTES: usize = 256 << 10;
 
 /// Bytes that a line may write each time that it is its turn and others wait as well: what ordinary calls write, several
 /// times. It saves up for more.
