@@ -5,13 +5,13 @@
 //! Such an exchange has no end, and whoever reads that must take it as "it may have happened".
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::entry::{Entry, fold};
-use super::writing::{Along, State};
+use super::writing::State;
 use super::{JournalError, NewCall};
 use crate::domain::answer::Reply;
 use crate::domain::call::{CallId, CallRecord, Exchange, ExchangeEnd, LogLine, Outcome, RecordedRequest, Usage};
@@ -20,12 +20,6 @@ use crate::domain::name::TenantName;
 use crate::domain::secret::Secret;
 use crate::fair::Allowance;
 use crate::storage::{Change, Durability, Log, Position};
-
-/// Most bytes of one record, unless one line of it has more: while a large one is written, other tenants' wait.
-const PART_BYTES: usize = 64 << 10;
-
-/// When a record that is not the last has to be on the disk, if the last does not come.
-const LAZY: Durability = Durability::Within(Duration::from_secs(1));
 
 /// Writes one call's record. Clones write the same one.
 ///
@@ -130,12 +124,14 @@ impl CallLog {
         started: Timestamp,
     ) -> Result<usize, JournalError> {
         let number = self.state().start(grant, read_only, request, started)?;
-        if grant.is_some()
-            && let Err(error) = self.open().await
-        {
-            let reason = "the request was held back, because it could not be recorded".to_owned();
-            self.state().end(number, 0, &ExchangeEnd::NotSent { reason });
-            return Err(error);
+        if grant.is_some() {
+            // Whoever does not wait for it any more has not sent it either.
+            let mut held = HeldBack {
+                log: self,
+                number: Some(number),
+            };
+            self.open().await?;
+            held.number = None;
         }
         Ok(number)
     }
@@ -246,26 +242,16 @@ impl CallLog {
         self.write().await
     }
 
-    /// Makes durable what is not, in as many records as it takes. What goes along is written with the last of them.
+    /// Makes durable what is not, in one record.
     async fn write(&self) -> Result<(), JournalError> {
         let mut part = self.0.part.lock().await;
-        while self.write_part(&mut part).await? {}
-        Ok(())
-    }
-
-    /// Writes the next record. Whether there are more.
-    async fn write_part(&self, part: &mut u32) -> Result<bool, JournalError> {
-        let (record, end, more, along) = {
+        let (record, end, along) = {
             let state = self.state();
-            let record = Bytes::copy_from_slice(first_lines(&state.lines[state.written..]));
-            let end = state.written + record.len();
-            match end < state.lines.len() {
-                true => (record, end, true, Along::default()),
-                false => (record, end, false, state.along.clone()),
-            }
+            let record = Bytes::copy_from_slice(&state.lines[state.durable..]);
+            (record, state.lines.len(), state.along.clone())
         };
         if record.is_empty() && along.changes.is_empty() {
-            return Ok(false);
+            return Ok(());
         }
         if let Some(written) = &self.0.written {
             written.spend(record.len() + along.changes.iter().map(Change::bytes).sum::<usize>());
@@ -280,29 +266,30 @@ impl CallLog {
             vec![(position, record)]
         };
         let wrote = u32::from(!records.is_empty());
-        // What comes before the last is durable when that is.
-        let durability = if more { LAZY } else { self.0.durability };
-        self.0
-            .log
-            .append(&self.0.tenant, records, along.changes, durability)
-            .await?;
+        let (tenant, durability) = (&self.0.tenant, self.0.durability);
+        self.0.log.append(tenant, records, along.changes, durability).await?;
         let mut state = self.state();
-        state.written = end;
-        if !more && state.along.number == along.number {
+        state.durable = end;
+        if state.along.number == along.number {
             state.along.changes.clear();
         }
         *part += wrote;
-        Ok(more)
+        Ok(())
     }
 }
 
-/// The first lines of these that a record takes: one at least, if there are any.
-fn first_lines(lines: &[u8]) -> &[u8] {
-    if lines.len() <= PART_BYTES {
-        return lines;
+/// A request that is not on record yet. Dropped, it has not left.
+struct HeldBack<'a> {
+    log: &'a CallLog,
+    /// Which exchange it is; none once it is on record.
+    number: Option<usize>,
+}
+
+impl Drop for HeldBack<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            let reason = "the request was held back, because it could not be recorded".to_owned();
+            self.log.state().end(number, 0, &ExchangeEnd::NotSent { reason });
+        }
     }
-    let is_end = |byte: &u8| *byte == b'\n';
-    let last = lines[..PART_BYTES].iter().rposition(is_end);
-    let end = last.or_else(|| lines.iter().position(is_end));
-    &lines[..end.map_or(lines.len(), |end| end + 1)]
 }

@@ -44,8 +44,8 @@ pub(super) struct State {
     pub(super) masker: Masker,
     /// All entries so far.
     pub(super) lines: Vec<u8>,
-    /// How many bytes of them are written.
-    pub(super) written: usize,
+    /// How many bytes of them are durable.
+    pub(super) durable: usize,
     /// It was said what the call is about, and the posted request may follow.
     pub(super) identified: bool,
     /// Without headers and bodies.
@@ -86,7 +86,7 @@ impl State {
             received: call.received,
             masker: Masker::new(Arc::clone(call.secrets)),
             lines: Vec::new(),
-            written: 0,
+            durable: 0,
             identified: false,
             exchanges: Vec::new(),
             exchanges_bytes_left: EXCHANGES_BYTES_KEPT,
@@ -116,7 +116,7 @@ impl State {
     /// Of the entries so far the first stays, unless they are in a record already.
     pub(super) fn without_request(&mut self) {
         let first = self.lines.iter().position(|byte| *byte == b'\n');
-        if self.written == 0
+        if self.durable == 0
             && let Some(end) = first
         {
             self.lines.truncate(end + 1);

@@ -104,6 +104,11 @@ async fn a_write_that_nobody_waited_for_is_not_lost() {
     let request = request();
     let given_up = call.exchange_started(Some("api"), false, &request, second(1));
     assert!(futures_util::future::poll_immediate(given_up).await.is_none());
+    let end = call.exchanges()[0].end.clone();
+    assert!(
+        matches!(end, Some(ExchangeEnd::NotSent { .. })),
+        "nobody has let it out: {end:?}"
+    );
     log.silent.store(false, Ordering::SeqCst);
     call.finish(Some(&Reply::failure("x")), Outcome::Unknown, None, &Usage::default())
         .await
