@@ -160,6 +160,21 @@ impl Sled {
     }
 }
 
+/// What documents that are a tenant's own work are below, the tenant's name being the next part of their keys.
+const WORK: &str = "work/";
+
+/// The line in which changes of these documents wait: with its log where all of them are one tenant's own work, so that what
+/// it writes is in order, whichever of the two it is, and no other tenant's settings wait for it.
+fn line<'a>(mut keys: impl Iterator<Item = &'a str>) -> Whose {
+    let tenant = |key: &'a str| key.strip_prefix(WORK)?.split_once('/').map(|(tenant, _)| tenant);
+    let first = tenant(keys.next()?)?;
+    if keys.all(|key| tenant(key) == Some(first)) {
+        TenantName::parse(first).ok()
+    } else {
+        None
+    }
+}
+
 /// Sees to it that a scan, however long, gives others their turn.
 #[derive(Default)]
 struct Turns {
@@ -224,14 +239,15 @@ impl Documents for Sled {
     }
 
     async fn write(&self, changes: Vec<Change>, durability: Durability) -> Result<Option<Revision>, StorageError> {
-        self.write_all(None, Vec::new(), changes, durability).await
+        self.write_all(line(changes.iter().map(Change::key)), Vec::new(), changes, durability)
+            .await
     }
 
     async fn delete(&self, prefix: &str) -> Result<usize, StorageError> {
-        let prefix = prefix.to_owned();
+        let (whose, prefix) = (line([prefix].into_iter()), prefix.to_owned());
         let removed = self
             .writer
-            .write(None, Work::Delete { prefix }, Durability::Synced)
+            .write(whose, Work::Delete { prefix }, Durability::Synced)
             .await?;
         Ok(usize::try_from(removed).unwrap_or(usize::MAX))
     }

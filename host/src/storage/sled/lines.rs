@@ -15,7 +15,7 @@ const GROUP_BYTES: usize = 256 << 10;
 /// times. It saves up for more.
 const TURN_BYTES: usize = 16 << 10;
 
-/// Whose line it is: that of a tenant's log, or that of all documents that are written by themselves.
+/// Whose line it is: that of a tenant's log and of its own work, or that of all other documents.
 pub(super) type Whose = Option<TenantName>;
 
 /// What waits, and is taken by groups.

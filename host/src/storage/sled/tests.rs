@@ -341,3 +341,19 @@ async fn what_a_crash_left_of_a_blob_is_cleared_away() {
     drop(Stores::open(folder.path()).expect("opened"));
     assert!(!unfinished.exists());
 }
+
+#[test]
+fn a_tenants_own_work_waits_in_its_own_line_and_all_else_in_another() {
+    let acme = Some(tenant("acme"));
+    let rows: [(&[&str], Whose); 6] = [
+        (&["work/acme/jobs/1"], acme.clone()),
+        (&["work/acme/jobs/1", "work/acme/orders/2"], acme.clone()),
+        (&["work/acme/"], acme),
+        (&["work/acme/jobs/1", "work/other/jobs/1"], None),
+        (&["work/acme/jobs/1", "tenants/acme"], None),
+        (&["tenants/acme", "work/acme/jobs/1"], None),
+    ];
+    for (keys, expected) in rows {
+        assert_eq!(line(keys.iter().copied()), expected, "{keys:?}");
+    }
+}
