@@ -219,28 +219,36 @@ impl Gateway {
         }
     }
 
-    /// Ends a call in which no module ran. If there are too many of them, it is not put on record, and what was posted is not
-    /// if too much has been written.
+    /// Ends a call in which no module ran, and nothing was changed.
     async fn finish(&self, settings: &Settings, log: &CallLog, sender: Sender, verdict: Verdict) -> Reply {
+        match self.keep(settings, log, sender, &verdict).await {
+            true => verdict.reply,
+            false => Reply::failure(NOT_RECORDED),
+        }
+    }
+
+    /// Puts the end of a call on record in which no module ran. If there are too many of them it is left out, and what was
+    /// posted is if too much has been written. False when it should be there and is not.
+    async fn keep(&self, settings: &Settings, log: &CallLog, sender: Sender, verdict: &Verdict) -> bool {
         let Verdict {
             reply, outcome, detail, ..
         } = verdict;
         if !self.on_record.takes(&settings.path.tenant, sender) {
-            return reply;
+            return true;
         }
         if settings.written.is_used_up() {
             log.without_request();
         }
-        tell(outcome);
+        tell(*outcome);
         let nothing = Usage::default();
-        let finished = log.finish(Some(&reply), outcome, detail.as_deref(), &nothing);
+        let finished = log.finish(Some(reply), *outcome, detail.as_deref(), &nothing);
         let trouble = match timeout(RECORD, finished).await {
-            Ok(Ok(())) => return reply,
+            Ok(Ok(())) => return true,
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("not within {} s", RECORD.as_secs()),
         };
         tracing::error!(error = trouble, "the end of a call could not be recorded");
-        Reply::failure(NOT_RECORDED)
+        false
     }
 
     /// Reads the post and checks whether its event may run: what comes back is what runs.

@@ -17,7 +17,7 @@ use crate::domain::call::{CallId, Exchange, Outcome};
 use crate::domain::event::{ActionKind, Event};
 use crate::domain::limits::LimitName;
 use crate::fair::{Busy, Kind, Rate};
-use crate::jobs::verdict::{NOT_RECORDED, STOPPED, Verdict, open_reply, verdict};
+use crate::jobs::verdict::{NOT_CLAIMED, NOT_RECORDED, STOPPED, Verdict, open_reply, verdict};
 use crate::jobs::{Claim, Ending, JobError, Posted, Running};
 use crate::journal::CallLog;
 use crate::registry::{Serving, Settings};
@@ -222,21 +222,24 @@ impl Gateway {
         reply
     }
 
-    /// The same event as another call, answered as that one was.
+    /// The same event as another call, answered as that one was: also if that cannot be put on record, because the event has
+    /// run, and nobody may be told that nothing was changed.
     async fn repeated(&self, settings: &Settings, log: &CallLog, of: CallId, reply: Reply) -> Reply {
         let verdict = Verdict {
             outcome: Outcome::Repeated,
             detail: Some(format!("the same event as call {of}, and answered as that one")),
             ..Verdict::answered(reply)
         };
-        self.finish(settings, log, Sender::Known, verdict).await
+        self.keep(settings, log, Sender::Known, &verdict).await;
+        verdict.reply
     }
 
     /// Nobody knows whether the event was answered already, so it does not run.
     async fn not_claimed(&self, settings: &Settings, log: &CallLog, error: &JobError) -> Reply {
         tracing::error!(%error, "an event could not be claimed");
-        let verdict = Verdict::refused(NOT_RECORDED, format!("the event could not be claimed: {error}"));
-        self.finish(settings, log, Sender::Known, verdict).await
+        let verdict = Verdict::refused(NOT_CLAIMED, format!("the event could not be claimed: {error}"));
+        self.keep(settings, log, Sender::Known, &verdict).await;
+        verdict.reply
     }
 }
 

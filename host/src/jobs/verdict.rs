@@ -20,6 +20,8 @@ pub const FAULTED: &str =
 pub const BUSY: &str = "Module Error: busy, nothing was changed. Please retry.";
 /// Nothing is run or sent that cannot be recorded.
 pub const NOT_RECORDED: &str = "Module Error: the gateway cannot record the call, nothing was changed. Please retry.";
+/// The event may have run before, so nobody can say that nothing was changed.
+pub const NOT_CLAIMED: &str = "Module Error: the gateway cannot read whether this order was carried out before, and has not run it now. Please retry.";
 /// Not to be seen.
 pub const STOPPED: &str = "Module Error: the gateway failed. Ask its operator to look at the call.";
 /// A module rejected an order without a word.
