@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::far::Trouble;
 use super::store::{Folder, Record};
 use super::usage::sent;
 use super::{BatchError, Batches, Stop, check_next};
@@ -15,7 +16,7 @@ use crate::domain::subscriber::Subscriber;
 use crate::domain::trail::{Deed, Verb, module_route};
 use crate::orders::{PAGE_ORDERS_MAX, Page, Query};
 use crate::registry::Caller;
-use crate::storage::StorageError;
+use crate::storage::{Change, StorageError};
 
 /// A row with its number in the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -30,6 +31,18 @@ pub struct NumberedRow {
     pub repaired: Option<Repair>,
 }
 
+/// Most bytes of a list of subscribers, as it is kept. Comparing holds all of it in memory, some times as large; a line has
+/// 100 to 200.
+const LISTED_BYTES_MAX: u64 = 64 << 20;
+
+fn check_listed(record: &Record) -> Result<(), Trouble> {
+    if record.progress.listed_bytes <= LISTED_BYTES_MAX {
+        return Ok(());
+    }
+    let why = format!("the module lists more subscribers than can be compared: over {LISTED_BYTES_MAX} bytes of them");
+    Err(Trouble::Final(why))
+}
+
 impl Batches {
     /// Does the next page, or compares once all pages are there.
     pub(super) async fn audit_page(
@@ -39,6 +52,7 @@ impl Batches {
         record: &mut Record,
     ) -> Result<(), Stop> {
         if record.progress.listed {
+            check_listed(record)?;
             return Ok(self.compare(path, settings, record).await?);
         }
         let cursor = record.progress.cursor.clone();
@@ -48,6 +62,9 @@ impl Batches {
         let mut changes = self
             .store
             .put_page(path, id, Folder::Listed, number, &page.subscribers)?;
+        let bytes: usize = changes.iter().map(Change::bytes).sum();
+        record.progress.listed_bytes += bytes as u64;
+        check_listed(record)?;
         record.run.count("subscribers", page.subscribers.len() as u64);
         record.progress.pages += 1;
         record.run.pages = record.progress.pages;

@@ -13,7 +13,7 @@ use crate::domain::module::ModuleStatus;
 use crate::domain::name::ModulePath;
 use crate::domain::subscriber::SubscriberPage;
 use crate::domain::usage::{Subscription, UsagePage};
-use crate::fair::Kind;
+use crate::fair::{Busy, Kind};
 use crate::journal::CallLog;
 use crate::registry::{Serving, Table};
 use crate::runner::{NotTold, Runner, Time};
@@ -72,6 +72,9 @@ impl Through {
         let Some(version) = &serving.version else {
             return Err(Trouble::Passing("no version of the module is active".to_owned()));
         };
+        if settings.written.is_used_up() {
+            return Err(Trouble::Passing(Busy::Record.to_string()));
+        }
         let log = self.runner.begin(&serving, CallId(Ulid::generate()), None);
         log.event(name, &Document::new(json!({})));
         let time = Time::from_now(Duration::from_millis(settings.limits.deadline_ms));

@@ -273,6 +273,9 @@ pub struct Progress {
     /// Audit: whether all of the carrier's subscribers are listed.
     #[serde(default)]
     pub listed: bool,
+    /// Audit: bytes of the list so far.
+    #[serde(default)]
+    pub listed_bytes: u64,
 }
 
 /// One run of scheduled work.

@@ -28,7 +28,7 @@ pub struct Quota {
     pub burst: u32,
     /// Bytes that are written down of its calls and orders in a second, in the long run; 16 KiB to 1 GiB. What is not used is
     /// saved up for ten seconds. Once more was written, events and callbacks are answered with busy until that is made up
-    /// for; what follows up earlier ones goes on, and counts.
+    /// for, and questions about earlier ones wait.
     pub record_bytes_per_second: u64,
     /// Connections to carriers at once; 1 to 1,000. Carriers allow their customers tens.
     pub connections: u32,

@@ -23,6 +23,9 @@ use crate::sandbox::{Ask, Check, Export, Fault, Find, Handle, Prepared, Ran};
 /// How long until an answer is looked at again that waits to be fetched: for its age only, which is counted in hours.
 const FOUND: Duration = Duration::from_secs(60);
 
+/// How long a question waits, each time, whose tenant has had too much written down.
+const WRITTEN_TOO_MUCH: Duration = Duration::from_secs(10);
+
 impl Worker {
     /// Asks what the job's stage asks for.
     pub(super) async fn ask(&self, key: &JobKey, serving: &Serving<Prepared>, case: Case) -> Result<(), JobError> {
@@ -37,6 +40,9 @@ impl Worker {
         else {
             return self.put_off(key, serving, standing).await;
         };
+        if serving.settings.written.is_used_up() {
+            return self.look_after(key, WRITTEN_TOO_MUCH).await;
+        }
         match standing {
             Stage::Unknown => self.find(key, serving, version, case).await,
             Stage::Pending => self.check(key, serving, version, case).await,
