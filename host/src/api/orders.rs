@@ -41,7 +41,7 @@ pub struct OrderQuery {
     /// Orders with this SIM: VAR2, or any VAR of 18 to 22 digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iccid: Option<String>,
-    /// Orders with this value in any VAR, also in those that are not shown.
+    /// Orders with this value in any VAR, but for those that are not shown: VAR5 to VAR7.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
     /// Orders that follow this one: `next` of the page before.

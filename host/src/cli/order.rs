@@ -84,7 +84,7 @@ pub struct Wanted {
     /// With this SIM: VAR2, or any VAR of 18 to 22 digits
     #[arg(long)]
     iccid: Option<String>,
-    /// With this value in any VAR
+    /// With this value in any VAR but VAR5 to VAR7, which are not shown
     #[arg(long)]
     value: Option<String>,
 }

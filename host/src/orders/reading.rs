@@ -139,8 +139,14 @@ impl Query {
 fn has(vars: &Vars, asked: Option<&str>, may_hold: impl Fn(u8, &str) -> bool) -> bool {
     asked.is_none_or(|asked| {
         vars.iter()
-            .any(|(index, value)| value == asked && may_hold(index, value))
+            .any(|(index, value)| value == asked && !is_secret(index) && may_hold(index, value))
     })
+}
+
+/// Whether a VAR is one of category "Porting Information", which no order is shown with: who could look for its value could
+/// guess it, digit by digit.
+fn is_secret(index: u8) -> bool {
+    (5..=7).contains(&index)
 }
 
 fn is_digits(value: &str, least: usize, most: usize) -> bool {

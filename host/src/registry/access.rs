@@ -40,6 +40,8 @@ pub enum Principal {
         label: String,
         /// What it may do there.
         scopes: BTreeSet<Scope>,
+        /// When it stops working, if ever.
+        expires: Option<Timestamp>,
     },
 }
 
@@ -59,14 +61,15 @@ impl Caller {
         self.principal == Principal::PlatformAdmin
     }
 
-    /// For people: the token's label, or its id where it has none.
+    /// For people: the token's id and label.
     #[must_use]
     pub fn name(&self) -> String {
         match &self.principal {
             Principal::PlatformAdmin => "platform admin".to_owned(),
             Principal::Tenant { id, label, .. } => match label.trim() {
                 "" => format!("token {id}"),
-                label => label.to_owned(),
+                // Never the label alone: whoever makes a token could give it anybody's name.
+                label => format!("token {id} ({label})"),
             },
         }
     }
@@ -117,6 +120,7 @@ impl Registry {
                         id: token.id.clone(),
                         label: token.label.clone(),
                         scopes: token.scopes.clone(),
+                        expires: token.expires,
                     });
                 }
             }
@@ -212,10 +216,18 @@ impl Registry {
                 why: "must name at least one of read, calls, deploy, grants, operate, access".to_owned(),
             });
         }
-        if let Principal::Tenant { scopes, .. } = &by.principal
-            && let Some(missing) = new.scopes.difference(scopes).next()
-        {
-            return Err(RegistryError::ScopeNotHeld(*missing));
+        if let Principal::Tenant { scopes, expires, .. } = &by.principal {
+            if let Some(missing) = new.scopes.difference(scopes).next() {
+                return Err(RegistryError::ScopeNotHeld(*missing));
+            }
+            if let Some(own) = expires
+                && new.expires.is_none_or(|expires| expires > *own)
+            {
+                return Err(RegistryError::Invalid {
+                    field: "expires".to_owned(),
+                    why: format!("must be given and be {own} at the latest, when the token that was sent expires"),
+                });
+            }
         }
         let created = Timestamp::now();
         if new.expires.is_some_and(|expires| expires <= created) {

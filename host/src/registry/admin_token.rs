@@ -1,6 +1,6 @@
 //! The platform admin's token: given by the operator, or made at the first start and left in a file for them.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -82,7 +82,10 @@ fn write(path: &Path, token: &Secret) -> std::io::Result<()> {
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     writeln!(file, "{}", token.expose())?;
-    file.sync_all()
+    file.sync_all()?;
+    // Without its name the file would be gone after a power failure, when its hash may be there.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ pub(crate) fn holder(label: &str, scopes: &[Scope]) -> Caller {
             id: "01KAJ3X0V5R7W2Q8N4M6B1C9DF".to_owned(),
             label: label.to_owned(),
             scopes: scopes.iter().copied().collect(),
+            expires: None,
         },
         from: None,
     }

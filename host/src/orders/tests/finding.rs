@@ -36,7 +36,9 @@ fn queries() -> Vec<(&'static str, Query, Vec<&'static str>)> {
         ("a card in another VAR", Query { iccid: asked("89012600000000000330"), ..by() }, vec!["4712"]),
         ("no card is a telephone number", Query { mdn: asked("89012600000000000330"), ..by() }, vec![]),
         ("no telephone number is a card", Query { iccid: asked(MDN), ..by() }, vec![]),
-        ("any value", Query { value: asked("OLD-7"), ..by() }, vec!["4711"]),
+        ("any value", Query { value: asked("PLAN-7"), ..by() }, vec!["4711"]),
+        ("a value that is not shown", Query { value: asked("OLD-7"), ..by() }, vec![]),
+        ("that of an order", Query { order_number: asked("4711"), value: asked("OLD-7"), ..by() }, vec![]),
         ("a short value", Query { value: asked("NO"), ..by() }, vec!["4711", "4713"]),
         ("a part of a value", Query { value: asked("OLD"), ..by() }, vec![]),
         ("all of it", of_both("100"), vec!["4711"]),
@@ -49,7 +51,10 @@ fn queries() -> Vec<(&'static str, Query, Vec<&'static str>)> {
 #[tokio::test]
 async fn an_order_is_found_by_its_number_its_account_and_its_values() {
     each_store(async |rig| {
-        let posted = create(Some("4711"), &[(2, CARD), (4, "NO"), (5, "OLD-7"), (8, "2025550199")]);
+        let posted = create(
+            Some("4711"),
+            &[(2, CARD), (4, "NO"), (5, "OLD-7"), (8, "2025550199"), (10, "PLAN-7")],
+        );
         rig.see(rig.call(), &posted, Outcome::Done, &[(3, "12025550143")]).await;
         let mut other = create(
             Some("4712"),

@@ -112,6 +112,7 @@ async fn a_token_speaks_for_its_tenant_until_it_expires_or_is_revoked() {
         id: token.id.clone(),
         label: "pipeline".to_owned(),
         scopes: BTreeSet::from([Scope::Deploy]),
+        expires: Some(now + SignedDuration::from_hours(1)),
     };
     assert_eq!(who(now), Some(expected));
     assert_eq!(who(now + SignedDuration::from_hours(1)), None);
@@ -144,4 +145,44 @@ async fn a_token_cannot_make_one_that_may_do_more() {
     assert!(matches!(error, RegistryError::ScopeNotHeld(Scope::Grants)), "{error}");
     let error = create(&[]).await.expect_err("useless");
     assert!(error.to_string().starts_with("scopes must name"), "{error}");
+}
+
+#[tokio::test]
+async fn a_token_that_expires_cannot_make_one_that_outlives_it() {
+    let setup = with_module().await;
+    let own = Timestamp::now() + SignedDuration::from_hours(1);
+    let mut by = holder("contractor", &[Scope::Access]);
+    let Principal::Tenant { expires, .. } = &mut by.principal else {
+        panic!("a tenant's");
+    };
+    *expires = Some(own);
+    let later = own + SignedDuration::from_nanos(1);
+    for (expires, made) in [(None, false), (Some(later), false), (Some(own), true)] {
+        let new = NewToken {
+            label: String::new(),
+            scopes: BTreeSet::from([Scope::Access]),
+            expires,
+        };
+        let created = setup.registry.create_token(&tenant("acme"), new, &by).await;
+        match created {
+            Ok(_) => assert!(made, "{expires:?}"),
+            Err(error) => {
+                assert!(!made, "{error}");
+                assert!(
+                    error.to_string().starts_with("expires must be given and be "),
+                    "{error}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn who_decides_goes_by_the_tokens_id_whatever_it_was_labelled() {
+    let name = holder("platform admin", &[Scope::Operate]).name();
+    assert!(
+        name.starts_with("token ") && name.ends_with(" (platform admin)"),
+        "{name}"
+    );
+    assert_eq!(platform().name(), "platform admin");
 }
