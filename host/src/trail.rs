@@ -159,7 +159,7 @@ impl Trail {
         let (head, expect) = self.head(book).await?;
         let entry = Entry {
             number: head.number + 1,
-            at: Timestamp::now().max(head.at),
+            at: Timestamp::now().max(just_after(head.at)),
             by: by.actor.clone(),
             from: by.from,
             verb: deed.verb,
@@ -187,8 +187,7 @@ impl Trail {
     /// When the trail cannot be read.
     pub async fn after_all(&self, book: &Book) -> Result<Timestamp, StorageError> {
         let (head, _) = self.head(book).await?;
-        let later = head.at.saturating_add(jiff::SignedDuration::from_nanos(1));
-        Ok(Timestamp::now().max(later.unwrap_or(Timestamp::MAX)))
+        Ok(Timestamp::now().max(just_after(head.at)))
     }
 
     async fn head(&self, book: &Book) -> Result<(Head, Expect), StorageError> {
@@ -233,6 +232,12 @@ fn damaged(what: &str, why: &str) -> StorageError {
         what: what.to_owned(),
         why: why.to_owned(),
     }
+}
+
+/// The clock may have been set back since that entry: what comes later has a later time all the same.
+fn just_after(entry: Timestamp) -> Timestamp {
+    let later = entry.saturating_add(jiff::SignedDuration::from_nanos(1));
+    later.unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

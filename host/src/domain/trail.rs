@@ -130,11 +130,12 @@ pub struct Deed {
 
 impl Deed {
     /// Something was done to an object: the path of its route, such as `tenants/acme/modules/sim/config`.
+    /// Of a longer one than [`TEXT_BYTES_MAX`] the beginning is kept, and its size and hash.
     #[must_use]
     pub fn new(verb: Verb, object: impl Into<String>) -> Self {
         Self {
             verb,
-            object: object.into(),
+            object: named(object.into()),
             before: None,
             after: None,
         }
@@ -213,6 +214,16 @@ fn cut(value: Value) -> Value {
     }
 }
 
+/// An object's path can have what others posted in it, such as an order's number.
+fn named(object: String) -> String {
+    if object.len() <= TEXT_BYTES_MAX {
+        return object;
+    }
+    let beginning = &object[..object.floor_char_boundary(TEXT_BYTES_MAX / 2)];
+    let hash = blake3::hash(object.as_bytes()).to_hex();
+    format!("{beginning}… ({} bytes, BLAKE3 {hash})", object.len())
+}
+
 fn digest(text: &str) -> Value {
     json!({"bytes": text.len(), "blake3": blake3::hash(text.as_bytes()).to_hex().to_string()})
 }
@@ -233,6 +244,16 @@ mod tests {
             .to_string();
         let after = deed.after.expect("after");
         assert_eq!(after, json!({"long": [{"bytes": 513, "blake3": hash}]}));
+    }
+
+    #[test]
+    fn an_object_stays_small_and_is_told_from_others() {
+        let path = |last: char| format!("tenants/acme/{}{last}", "é".repeat(500_000));
+        let (one, other) = (Deed::new(Verb::Decide, path('1')), Deed::new(Verb::Decide, path('2')));
+        assert!(one.object.starts_with("tenants/acme/é") && one.object.len() < TEXT_BYTES_MAX);
+        assert_ne!(one.object, other.object);
+        let short = "s".repeat(TEXT_BYTES_MAX);
+        assert_eq!(Deed::new(Verb::Decide, short.clone()).object, short);
     }
 
     #[test]
