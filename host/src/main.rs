@@ -53,6 +53,9 @@ static ALLOCATOR_SETTINGS: &[u8; 37] = b"dirty_decay_ms:1000,muzzy_decay_ms:0\0"
 /// Nobody waits for their results any more, so neither does the end of the process. Compilers end with it.
 const LAST_THREADS: Duration = Duration::from_secs(2);
 
+/// Tasks after which a worker thread looks at sockets and timers. Looking costs some microseconds.
+const EVENT_INTERVAL: u32 = 4;
+
 /// See [`patchbay::fair::Computing`].
 const WORKERS_MIN: usize = 2;
 
@@ -60,7 +63,12 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(settings) => serve(settings),
         Command::Compile(limits) => patchbay::sandbox::compile(&limits),
-        Command::Client(command) => cli::run::<Arguments>(command),
+        Command::Client(command) => {
+            // Commands such as those of the vault hold keys as well.
+            write_no_core();
+            close_memory();
+            cli::run::<Arguments>(command)
+        }
     }
 }
 
@@ -87,11 +95,14 @@ fn serve(settings: Settings) -> ExitCode {
     }
 }
 
-/// A worker thread for each processor, and two at least: one of them is left by whoever computes.
+/// A worker thread for each processor, and two at least: one of them is left by whoever computes. They look for what has come
+/// in the meantime after every few tasks: those of a tenant that computes alone take up to 10 ms each.
 fn runtime() -> std::io::Result<Runtime> {
     let processors = available_parallelism().map_or(1, NonZero::get);
     Builder::new_multi_thread()
         .worker_threads(processors.max(WORKERS_MIN))
+        .event_interval(EVENT_INTERVAL)
+        .global_queue_interval(EVENT_INTERVAL)
         .enable_all()
         .build()
 }

@@ -17,7 +17,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use axum::{Extension, Router};
+use axum::{BoxError, Extension, Router};
+use bytes::BytesMut;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::{Instant, timeout_at};
 
@@ -168,8 +169,8 @@ async fn elsewhere(uri: Uri) -> Response {
 /// The whole body or nothing: a module never sees part of an order.
 async fn read(mut body: Body, limits: &Limits) -> Result<Bytes, Unreadable> {
     let by = Instant::now() + limits.body_read;
-    match timeout_at(by, Limited::new(&mut body, limits.body_bytes).collect()).await {
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+    match timeout_at(by, joined(Limited::new(&mut body, limits.body_bytes))).await {
+        Ok(Ok(whole)) => Ok(whole),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             // Closed on one who is still sending, the connection is reset, and the answer may be lost with it.
             let _ = timeout_at(by, discard(body)).await;
@@ -178,6 +179,17 @@ async fn read(mut body: Body, limits: &Limits) -> Result<Bytes, Unreadable> {
         Ok(Err(error)) => Err(Unreadable::CutOff(error.to_string())),
         Err(_) => Err(Unreadable::TooSlow(limits.body_read)),
     }
+}
+
+/// In one piece, as it comes: the sender says how small its pieces are, and each by itself takes forty bytes more.
+async fn joined(mut body: Limited<&mut Body>) -> Result<Bytes, BoxError> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            whole.extend_from_slice(&data);
+        }
+    }
+    Ok(whole.freeze())
 }
 
 async fn unwanted(body: Body) {

@@ -21,6 +21,13 @@ const OF_THE_CONNECTION: [HeaderName; 11] = [
     header::EXPECT,
 ];
 
+/// Headers by which some servers take another method than the request's own, which is the one that was granted.
+const OF_ANOTHER_METHOD: [HeaderName; 3] = [
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-method-override"),
+];
+
 /// Checks a module's headers and puts secrets in their places. Host, which may only be one of `hosts`, Content-Length and
 /// Connection are left out: [`frame`] sets them.
 pub(super) fn outgoing(
@@ -51,7 +58,7 @@ pub(super) fn outgoing(
                 let why = format!("the Content-Length header is not the body's length, {body_bytes}: leave it out");
                 return Err(DoorError::Denied(why));
             }
-        } else if OF_THE_CONNECTION.contains(name) {
+        } else if OF_THE_CONNECTION.contains(name) || OF_ANOTHER_METHOD.contains(name) {
             return Err(DoorError::Denied(format!(
                 "a module may not set the {name} header: leave it out"
             )));

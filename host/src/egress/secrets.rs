@@ -12,7 +12,7 @@
 //! those that [`mentions`] finds one in.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -156,6 +156,8 @@ pub struct Placer<'a> {
     grant: &'a Grant,
     secrets: &'a BTreeMap<SecretName, Secret>,
     placed: Vec<Secret>,
+    /// The hashes of these: a module can have ten thousand placed in one request.
+    kept: HashSet<blake3::Hash>,
 }
 
 impl<'a> Placer<'a> {
@@ -166,6 +168,7 @@ impl<'a> Placer<'a> {
             grant,
             secrets,
             placed: Vec::new(),
+            kept: HashSet::new(),
         }
     }
 
@@ -246,7 +249,7 @@ impl<'a> Placer<'a> {
     }
 
     fn keep(&mut self, secret: Secret) {
-        if !secret.expose().is_empty() && !self.placed.contains(&secret) {
+        if !secret.expose().is_empty() && self.kept.insert(blake3::hash(secret.expose().as_bytes())) {
             self.placed.push(secret);
         }
     }

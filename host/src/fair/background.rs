@@ -12,8 +12,9 @@ use tracing::Instrument;
 /// Whatever else wants the processor gets nine tenths of it, and at once when it wakes up.
 const NICENESS: i32 = 10;
 
-/// Threads for what may wait in there, such as look-ups.
-const BLOCKING_THREADS: usize = 16;
+/// Threads for what may wait in there: more than the look-ups of names that may be under way at once, so that none of these
+/// waits for another tenant's. They are there only while they are needed.
+const BLOCKING_THREADS: usize = 96;
 
 /// A runtime of such threads.
 #[derive(Debug)]

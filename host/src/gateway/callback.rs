@@ -10,6 +10,7 @@ use super::Gateway;
 use super::on_record::Sender;
 use crate::domain::name::TenantName;
 use crate::domain::progress::Callback;
+use crate::egress::secrets;
 use crate::guessing::{Judged, Target};
 use crate::jobs::Received;
 use crate::registry::Serving;
@@ -34,6 +35,15 @@ pub enum NoCallee {
     NotHere,
     /// Too many wrong secrets came from there, and this one is wrong as well. After this time it may try another.
     TooMany(Duration),
+}
+
+/// Whether anything in it has a secret's placeholder in it, as a post may not have one either. What a carrier writes in JSON is
+/// looked at as a module reads it.
+fn holds_placeholder(callback: &Callback) -> bool {
+    let texts = callback.headers.iter().map(|(_, value)| value.as_slice());
+    let mut texts = texts.chain([callback.path_with_query.as_bytes(), &callback.body]);
+    texts.any(secrets::mentions)
+        || serde_json::from_slice(&callback.body).is_ok_and(|body| super::holds_placeholder(&body))
 }
 
 impl Gateway {
@@ -63,6 +73,10 @@ impl Gateway {
         let span = tracing::info_span!("callback", tenant = %path.tenant, module = %path.module);
         let gateway = Arc::clone(self);
         let call = async move {
+            if holds_placeholder(&callback) {
+                tracing::warn!("a callback held the placeholder of a secret");
+                return Received::Bad;
+            }
             let settings = &serving.settings;
             let may_run = gateway.may_run(settings);
             let on_record = || gateway.on_record.takes(&settings.path.tenant, Sender::Known);

@@ -216,6 +216,21 @@ async fn what_a_module_may_not_set_is_denied() {
             "keep-alive",
             "a module may not set the connection header: leave it out",
         ),
+        (
+            "x-http-method-override",
+            "DELETE",
+            "a module may not set the x-http-method-override header: leave it out",
+        ),
+        (
+            "x-http-method",
+            "DELETE",
+            "a module may not set the x-http-method header: leave it out",
+        ),
+        (
+            "x-method-override",
+            "DELETE",
+            "a module may not set the x-method-override header: leave it out",
+        ),
         ("te", "trailers", "a module may not set the te header: leave it out"),
         (
             "trailer",

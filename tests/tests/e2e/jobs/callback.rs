@@ -212,3 +212,23 @@ async fn what_a_carrier_said_is_kept_although_it_hangs_up() {
     world.over().await;
     assert_eq!(news(&world.telecloud.received()[0]), COMPLETED);
 }
+
+#[tokio::test]
+async fn the_placeholder_of_a_secret_is_not_taken_from_a_carrier_either() {
+    let world = World::new().await;
+    let (client, url) = (world.stage.client.clone(), world.callback().await);
+    let bad = (
+        StatusCode::BAD_REQUEST,
+        "this is not what is expected here\n".to_owned(),
+    );
+    for body in [
+        r#"{"id":"{{secret:carrier-token}}"}"#,
+        r#"{"id":"\u007b\u007bsecret:carrier-token}}"}"#,
+        "id=%7b%7Bbasic:user:password}}",
+    ] {
+        assert_eq!(call(&client, Method::POST, &url, body).await, bad, "{body}");
+    }
+    let query = format!("{url}?id=%7B%7Bsecret:carrier-token%7D%7D");
+    assert_eq!(call(&client, Method::GET, &query, "").await, bad);
+    assert!(world.stage.calls().await.is_empty(), "no module ran");
+}
