@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{ElementItems, ElementKind, ElementSectionReader, Encoding, Parser, Payload, Validator, WasmFeatures};
 
 /// The export that every module has.
 const HANDLER: &str = "patchbay:module/handler@0.1";
@@ -30,6 +30,13 @@ const IMPORTS: [&str; 10] = [
 /// bytes. All of the names are kept with the version, and have to fit into one document of the store.
 const NAMES_MAX: usize = 256;
 const NAME_BYTES_MAX: usize = 128;
+
+/// Most items of passive element segments, of all core modules of a component together. An instance has a copy of them, of 16
+/// bytes each, that is no part of any memory or table. Toolchains write none.
+const PASSIVE_ITEMS_MAX: u64 = 10_000;
+
+/// A passive segment itself takes as much as so many items.
+const PASSIVE_SEGMENT_ITEMS: u64 = 2;
 
 /// What a component needs and offers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +139,7 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<Inspection, UploadRefused> {
     Validator::new_with_features(features())
         .validate_all(bytes)
         .map_err(UploadRefused::invalid)?;
+    check_elements(bytes)?;
     check(names(bytes)?)
 }
 
@@ -167,6 +175,40 @@ fn names(bytes: &[u8]) -> Result<Inspection, UploadRefused> {
         exports: exports.into_iter().collect(),
         imports: imports.into_iter().collect(),
     })
+}
+
+/// Refuses what every instance would hold beside its memories and tables. Segments of other kinds are in no instance.
+fn check_elements(bytes: &[u8]) -> Result<(), UploadRefused> {
+    let mut items = 0_u64;
+    for payload in Parser::new(0).parse_all(bytes) {
+        if let Payload::ElementSection(section) = payload.map_err(UploadRefused::invalid)? {
+            items = items.saturating_add(passive_items(section)?);
+        }
+    }
+    if items > PASSIVE_ITEMS_MAX {
+        return Err(UploadRefused(format!(
+            "expected at most {PASSIVE_ITEMS_MAX} items in passive element segments, each of which counts as \
+             {PASSIVE_SEGMENT_ITEMS} more, found {items}"
+        )));
+    }
+    Ok(())
+}
+
+fn passive_items(section: ElementSectionReader<'_>) -> Result<u64, UploadRefused> {
+    let mut items = 0_u64;
+    for segment in section {
+        let segment = segment.map_err(UploadRefused::invalid)?;
+        if matches!(segment.kind, ElementKind::Passive) {
+            let count = match segment.items {
+                ElementItems::Functions(functions) => functions.count(),
+                ElementItems::Expressions(_, expressions) => expressions.count(),
+            };
+            items = items
+                .saturating_add(u64::from(count))
+                .saturating_add(PASSIVE_SEGMENT_ITEMS);
+        }
+    }
+    Ok(items)
 }
 
 fn check(mut found: Inspection) -> Result<Inspection, UploadRefused> {
@@ -307,6 +349,39 @@ mod tests {
         let found = inspect(&bytes).expect("it is accepted");
         assert_eq!(found.imports, ["patchbay:module/log@0.1.0"]);
         assert_eq!(found.exports, ["patchbay:module/handler@0.1.0"]);
+    }
+
+    #[test]
+    fn what_instances_would_hold_of_passive_elements_is_bounded_over_all_modules() {
+        let with = |modules: &str| {
+            format!(r#"(component {modules} (instance $i) (export "patchbay:module/handler@0.1.0" (instance $i)))"#)
+        };
+        let module = |segments: String| format!("(core module (func $f) {segments})");
+        let functions = |count: usize| module(format!("(elem func {})", "$f ".repeat(count)));
+        let expressions = |count: usize| module(format!("(elem funcref {})", "(ref.null func) ".repeat(count)));
+        let inside = |count: usize| format!("(component {})", functions(count));
+        let active = module(format!(
+            "(table 20000 funcref) (elem (i32.const 0) func {})",
+            "$f ".repeat(20_000)
+        ));
+        let declared = module(format!("(elem declare func {})", "$f ".repeat(20_000)));
+        let empty = |count: usize| module("(elem func)".repeat(count));
+        for (modules, more, found) in [
+            (String::new(), functions(9_998), functions(9_999)),
+            (functions(5_000), expressions(4_996), expressions(4_997)),
+            (functions(5_000), inside(4_996), inside(4_997)),
+            (active + &declared, functions(9_998), functions(9_999)),
+            (functions(1), empty(4_998), empty(4_999)),
+        ] {
+            let whole = wat::parse_str(with(&(modules.clone() + &more))).expect("well-formed");
+            inspect(&whole).expect("as many as may be");
+            let sentence = refusal(&with(&(modules + &found)));
+            assert!(
+                sentence.contains("at most 10000 items in passive element segments")
+                    && sentence.contains("found 10001"),
+                "{sentence}"
+            );
+        }
     }
 
     #[test]
