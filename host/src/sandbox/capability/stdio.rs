@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -16,9 +16,13 @@ use crate::sandbox::log::{LogLevel, LogSink};
 /// Most bytes that are taken at once, and the longest line: what is longer becomes several.
 const LINE_BYTES_MAX: usize = 8 << 10;
 
-/// A stream whose lines become log lines.
+/// A stream whose lines become log lines. All that a module has of it are one: what it prints to one handle goes on in the
+/// next, and however many handles there are, they hold one line.
 #[derive(Clone)]
-pub(in crate::sandbox) struct Lines {
+pub(in crate::sandbox) struct Lines(Arc<Mutex<Printed>>);
+
+/// What was printed and is no whole line yet. It is one when the last handle is gone.
+struct Printed {
     level: LogLevel,
     log: Arc<dyn LogSink>,
     handed: Arc<Handed>,
@@ -27,14 +31,20 @@ pub(in crate::sandbox) struct Lines {
 
 impl Lines {
     pub(in crate::sandbox) fn new(level: LogLevel, log: &Arc<dyn LogSink>, handed: &Arc<Handed>) -> Self {
-        Self {
+        Self(Arc::new(Mutex::new(Printed {
             level,
             log: Arc::clone(log),
             handed: Arc::clone(handed),
             partial: Vec::new(),
-        }
+        })))
     }
 
+    fn take(&self, bytes: &[u8]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take(bytes);
+    }
+}
+
+impl Printed {
     fn take(&mut self, mut bytes: &[u8]) {
         self.handed.note(bytes.len());
         while !bytes.is_empty() {
@@ -58,7 +68,7 @@ impl Lines {
     }
 }
 
-impl Drop for Lines {
+impl Drop for Printed {
     fn drop(&mut self) {
         if !self.partial.is_empty() {
             self.emit();
@@ -83,7 +93,7 @@ impl StdoutStream for Lines {
 }
 
 impl AsyncWrite for Lines {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.take(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
@@ -119,8 +129,6 @@ impl OutputStream for Lines {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use super::*;
 
     #[derive(Default)]
@@ -136,7 +144,7 @@ mod tests {
     fn lines_are_whole_however_they_were_written_and_the_last_needs_no_end() {
         let kept = Arc::new(Kept::default());
         let log: Arc<dyn LogSink> = Arc::<Kept>::clone(&kept);
-        let mut lines = Lines::new(LogLevel::Stdout, &log, &Arc::default());
+        let lines = Lines::new(LogLevel::Stdout, &log, &Arc::default());
         for piece in ["a", "b\nc\n", "\n", "d"] {
             lines.take(piece.as_bytes());
         }
@@ -145,10 +153,28 @@ mod tests {
     }
 
     #[test]
+    fn handles_of_one_stream_hold_one_line_together() {
+        let kept = Arc::new(Kept::default());
+        let log: Arc<dyn LogSink> = Arc::<Kept>::clone(&kept);
+        let lines = Lines::new(LogLevel::Stderr, &log, &Arc::default());
+        let handles: Vec<Lines> = (0..1_000).map(|_| lines.clone()).collect();
+        for handle in &handles {
+            handle.take(&[b'x'; LINE_BYTES_MAX / 2]);
+            let held = lines.0.lock().expect("not poisoned").partial.len();
+            assert!(held < LINE_BYTES_MAX, "{held}");
+        }
+        drop(handles);
+        lines.take(b"y");
+        drop(lines);
+        let kept = kept.0.lock().expect("not poisoned");
+        assert_eq!((kept.len(), kept.last().map(String::as_str)), (501, Some("y")));
+    }
+
+    #[test]
     fn a_line_without_end_is_cut_into_pieces() {
         let kept = Arc::new(Kept::default());
         let log: Arc<dyn LogSink> = Arc::<Kept>::clone(&kept);
-        let mut lines = Lines::new(LogLevel::Stdout, &log, &Arc::default());
+        let lines = Lines::new(LogLevel::Stdout, &log, &Arc::default());
         lines.take(&vec![b'x'; 2 * LINE_BYTES_MAX + 1]);
         drop(lines);
         let lengths: Vec<usize> = kept.0.lock().expect("not poisoned").iter().map(String::len).collect();
