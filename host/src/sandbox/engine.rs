@@ -41,6 +41,10 @@ const TABLES_PER_COMPONENT: u32 = 8;
 /// Elements in one table. Python's has some 12,000.
 const TABLE_ELEMENTS: usize = 50_000;
 
+/// Most of a memory's beginning that is kept as it is at the start, however little of it was written: with a few bytes far
+/// from each other, a small component would have much machine code. Of what is larger, half of the pages have to be in use.
+const SPARSE_IMAGE_BYTES: u64 = 1 << 20;
+
 /// Makes the engine with a pool for so many calls at once.
 pub(super) fn engine(concurrent_calls: u32) -> wasmtime::Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
@@ -80,6 +84,8 @@ pub(super) fn for_compiling() -> wasmtime::Result<Engine> {
 pub(super) fn fingerprint(engine: &Engine) -> u64 {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
+    // It decides over the code as well, and is no part of that.
+    engine.get_memory_guaranteed_dense_image_size().hash(&mut hasher);
     hasher.finish()
 }
 
@@ -91,6 +97,7 @@ fn for_all() -> Config {
         .epoch_interruption(true)
         .max_wasm_stack(WASM_STACK_BYTES)
         .async_stack_size(FIBER_STACK_BYTES)
+        .memory_guaranteed_dense_image_size(SPARSE_IMAGE_BYTES)
         // Guests get the language features of WASI 0.2's toolchains and no more: each is attack surface.
         .concurrency_support(false)
         .wasm_memory64(false)
@@ -144,5 +151,24 @@ mod tests {
     fn what_is_compiled_apart_runs_in_the_pool() {
         let (pool, apart) = (engine(1).expect("a pool"), for_compiling().expect("an engine"));
         assert_eq!(fingerprint(&pool), fingerprint(&apart));
+    }
+
+    #[test]
+    fn what_keeps_more_of_sparse_memories_is_another_engine() {
+        let other = Engine::new(for_all().memory_guaranteed_dense_image_size(16 << 20)).expect("an engine");
+        assert_ne!(fingerprint(&other), fingerprint(&for_compiling().expect("an engine")));
+    }
+
+    #[test]
+    fn a_few_bytes_far_from_each_other_make_little_code() {
+        let apart = for_compiling().expect("an engine");
+        let component = |offset: u32| {
+            let data = format!(r#"(data (i32.const 0) "a") (data (i32.const {offset}) "z")"#);
+            wat::parse_str(format!("(component (core module (memory 256) {data}))")).expect("well-formed")
+        };
+        for (offset, most) in [(15 << 20, 256 << 10), (1 << 19, 1 << 20)] {
+            let code = apart.precompile_component(&component(offset)).expect("compiled");
+            assert!(code.len() < most, "{offset}: {}", code.len());
+        }
     }
 }
