@@ -101,6 +101,13 @@ impl Prepared {
         &self.inspection
     }
 
+    /// Bytes of memory that it takes for as long as it is ready: its machine code, with what its memories begin with.
+    #[must_use]
+    pub fn code_bytes(&self) -> u64 {
+        let code = self.component.component().image_range();
+        (code.end.addr() - code.start.addr()) as u64
+    }
+
     /// Whether the component exports this interface besides its handler.
     #[must_use]
     pub fn exports(&self, export: Export) -> bool {

@@ -188,6 +188,9 @@ impl From<RegistryError> for Problem {
                 "{text}. Remove versions that nobody goes back to, with DELETE on their URLs or patchbay version remove, \
                  or ask the platform admin for more."
             )),
+            RegistryError::NoRoomToServe { .. } => Code::QuotaExceeded.because(format!(
+                "{text}. Remove modules that are not needed, or ask the platform admin for more."
+            )),
             RegistryError::NoSuchSecret { module, name } => {
                 Code::SecretNotFound.because(format!("Module {module} has no secret {name}."))
             }

@@ -82,6 +82,7 @@ pub(super) async fn delete(
 /// way back. A version that cannot be made to serve is refused, and the one before serves on. Takes the scope `deploy`.
 #[utoipa::path(put, path = "", tag = "versions", request_body = Activation, responses(
     (status = 200, description = "It serves", body = Module),
+    (status = 409, description = "The tenant's quota of machine code is used up", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "It cannot serve", body = Problem, content_type = "application/problem+json"),
     (status = 429, description = "Too many at once; retry", body = Problem, content_type = "application/problem+json"),
 ))]

@@ -37,6 +37,9 @@ pub struct Quota {
     /// Bytes of the components that are kept of all versions of all modules; 1 MiB to 1 TiB. The same bytes count once,
     /// however many versions they are.
     pub component_bytes: u64,
+    /// Bytes of machine code in memory, of what serves in all modules; 16 MiB to 64 GiB. The same component counts once,
+    /// however many modules it serves in.
+    pub code_bytes: u64,
 }
 
 impl Default for Quota {
@@ -51,6 +54,7 @@ impl Default for Quota {
             connections: 32,
             jobs_at_once: 8,
             component_bytes: 4 << 30,
+            code_bytes: 1 << 30,
         }
     }
 }
@@ -95,6 +99,7 @@ impl Quota {
             ("connections", 1, 1_000, u64::from(self.connections)),
             ("jobs_at_once", 1, 16, u64::from(self.jobs_at_once)),
             ("component_bytes", 1 << 20, 1 << 40, self.component_bytes),
+            ("code_bytes", 16 << 20, 64 << 30, self.code_bytes),
         ];
         for (name, least, most, given) in rows {
             InvalidLimit::check(name, least, most, given).map_err(InvalidQuota::Value)?;
@@ -239,6 +244,10 @@ mod tests {
             (
                 json!({ "component_bytes": 0 }),
                 "component_bytes must be 1048576 to 1099511627776, and 0 is not",
+            ),
+            (
+                json!({ "code_bytes": 16_777_215 }),
+                "code_bytes must be 16777216 to 68719476736, and 16777215 is not",
             ),
             (
                 json!({ "ceiling": { "cpu_ms": 1 } }),

@@ -1,4 +1,4 @@
-//! Components on the disk: how many a tenant may have, and removing those that no version names any more.
+//! Components on the disk, and in memory: how many a tenant may have, and removing those that no version names any more.
 //!
 //! A component is on the disk before the version that names it, and goes after the last one that did: a crash in between
 //! leaves one that nobody names, and the next start removes it. Components go by their bytes, so one tenant may upload what
@@ -8,8 +8,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::state::TenantState;
+use super::table::Ready;
 use super::{Registry, RegistryError};
 use crate::domain::module::{Digest, Version};
+use crate::domain::name::ModulePath;
+use crate::domain::quota::Quota;
 use crate::sandbox::CodeShare;
 
 /// Components that are removed in one go. An upload waits that long for its claim: some milliseconds.
@@ -114,6 +117,27 @@ impl TenantState {
 }
 
 impl Registry {
+    /// Refuses to have machine code serve for which the quota has no room beside what serves in the tenant's other modules.
+    /// What one of these runs as well takes none. What it replaces goes with the last call of it.
+    pub(super) fn check_room_to_serve(
+        &self,
+        path: &ModulePath,
+        quota: &Quota,
+        ready: &Ready,
+    ) -> Result<(), RegistryError> {
+        let loaded = self.live.loaded_beside(path);
+        let (used, bytes, most) = (loaded.values().sum::<u64>(), ready.code_bytes, quota.code_bytes);
+        if loaded.contains_key(&ready.digest) || used.saturating_add(bytes) <= most {
+            return Ok(());
+        }
+        Err(RegistryError::NoRoomToServe {
+            module: path.clone(),
+            most,
+            used,
+            bytes,
+        })
+    }
+
     /// Removes those of these components that no version names and nobody is about to. What cannot be removed is left to
     /// the next start: what was asked for has been done all the same.
     pub(super) async fn remove_unnamed(&self, digests: impl IntoIterator<Item = Digest>) {

@@ -51,6 +51,9 @@ pub trait Engine: Send + Sync + 'static {
         permit: &Permit,
     ) -> Result<Arc<Self::Prepared>, EngineError>;
 
+    /// Bytes of memory that a component takes for as long as it is ready to run.
+    fn code_bytes(&self, prepared: &Self::Prepared) -> u64;
+
     /// Forgets what was compiled of other components than these, and what is too much for who has it.
     async fn keep(&self, shares: Vec<CodeShare>);
 }
@@ -76,6 +79,10 @@ impl Engine for Arc<Sandbox> {
                 PrepareError::Failed(why) => EngineError::Failed(why),
                 unconfined @ PrepareError::Unconfined(_) => EngineError::Unconfined(unconfined.to_string()),
             })
+    }
+
+    fn code_bytes(&self, prepared: &Prepared) -> u64 {
+        prepared.code_bytes()
     }
 
     async fn keep(&self, shares: Vec<CodeShare>) {

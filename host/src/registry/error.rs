@@ -60,6 +60,21 @@ pub enum RegistryError {
         /// Bytes of the one that was uploaded.
         bytes: u64,
     },
+    /// The tenant's quota has no room for more machine code in memory.
+    #[error(
+        "the machine code that serves beside module {module} has {used} bytes, that of this version {bytes}, and code_bytes \
+         of the quota of tenant {} is {most}", module.tenant
+    )]
+    NoRoomToServe {
+        /// What was to serve.
+        module: ModulePath,
+        /// The quota, in bytes.
+        most: u64,
+        /// Bytes of what serves in the tenant's other modules.
+        used: u64,
+        /// Bytes of the version that was to serve.
+        bytes: u64,
+    },
     /// The module has no such secret.
     #[error("module {module} has no secret {name}")]
     NoSuchSecret {

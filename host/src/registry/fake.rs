@@ -77,6 +77,10 @@ impl Engine for FakeEngine {
         Ok(Arc::new(component))
     }
 
+    fn code_bytes(&self, prepared: &Bytes) -> u64 {
+        prepared.len() as u64
+    }
+
     async fn keep(&self, shares: Vec<CodeShare>) {
         *self.kept.lock().expect("no panic") = shares;
     }

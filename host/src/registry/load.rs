@@ -191,15 +191,17 @@ impl Registry {
             module: path.clone(),
             wanted: number.to_string(),
         })?;
-        let install = match self.live.load(path, number, version.digest).await {
-            Some(install) => install,
+        let ready = match self.live.load(path, number, version.digest).await {
+            Some(ready) => ready,
             None => {
                 let permit = self.line.permit().await;
                 let permit = permit.map_err(|source| RegistryError::NotPrepared { number, source })?;
                 self.ready(path, version, &permit).await?
             }
         };
-        install();
+        // The quota may have been lowered since, and other settings may make more code of the same component.
+        self.check_room_to_serve(path, &self.state(&path.tenant)?.quota, &ready)?;
+        (ready.install)();
         Ok(())
     }
 }

@@ -181,6 +181,14 @@ impl<P> Table<P> {
         }
     }
 
+    /// What serves in the other modules of its tenant.
+    fn beside(&self, path: &ModulePath) -> Vec<ServingVersion<P>> {
+        let tenants = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let modules = tenants.get(path.tenant.as_str()).into_iter().flatten();
+        let others = modules.filter(|(name, _)| name.as_str() != path.module.as_str());
+        others.filter_map(|(_, serving)| serving.version.clone()).collect()
+    }
+
     /// Replaces a module's version. A module that is gone stays gone.
     fn install(&self, path: &ModulePath, version: ServingVersion<P>) {
         let mut tenants = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -196,8 +204,15 @@ impl<P> Table<P> {
     }
 }
 
-/// Puts a prepared version in front of events.
-pub(super) type Install = Box<dyn FnOnce() + Send>;
+/// A prepared version that can be put in front of events.
+pub(super) struct Ready {
+    /// Of its component.
+    pub(super) digest: Digest,
+    /// Bytes of memory that it takes.
+    pub(super) code_bytes: u64,
+    /// Puts it there.
+    pub(super) install: Box<dyn FnOnce() + Send>,
+}
 
 /// An engine and its table with the type of what is prepared hidden: the registry, and what stands on it, need not know.
 #[async_trait]
@@ -205,10 +220,10 @@ pub(super) trait Live: Send + Sync {
     /// See [`Engine::check`].
     async fn check(&self, digest: Digest, component: Bytes, permit: &Permit) -> Result<Inspection, EngineError>;
 
-    /// Loads a version that was compiled before. It serves once what this returns is called.
-    async fn load(&self, path: &ModulePath, number: u32, digest: Digest) -> Option<Install>;
+    /// Loads a version that was compiled before. It serves once it is installed.
+    async fn load(&self, path: &ModulePath, number: u32, digest: Digest) -> Option<Ready>;
 
-    /// Prepares a version. It serves once what this returns is called.
+    /// Prepares a version. It serves once it is installed.
     async fn prepare(
         &self,
         path: &ModulePath,
@@ -216,7 +231,10 @@ pub(super) trait Live: Send + Sync {
         digest: Digest,
         component: Bytes,
         permit: &Permit,
-    ) -> Result<Install, EngineError>;
+    ) -> Result<Ready, EngineError>;
+
+    /// Bytes of memory that each component takes that serves in other modules of its tenant.
+    fn loaded_beside(&self, path: &ModulePath) -> HashMap<Digest, u64>;
 
     /// See [`Engine::keep`].
     async fn keep(&self, shares: Vec<CodeShare>);
@@ -232,9 +250,13 @@ pub(super) struct EngineAndTable<E: Engine> {
 }
 
 impl<E: Engine> EngineAndTable<E> {
-    fn install(&self, path: &ModulePath, version: ServingVersion<E::Prepared>) -> Install {
+    fn ready(&self, path: &ModulePath, version: ServingVersion<E::Prepared>) -> Ready {
         let (table, path) = (Arc::clone(&self.table), path.clone());
-        Box::new(move || table.install(&path, version))
+        Ready {
+            digest: version.digest,
+            code_bytes: self.engine.code_bytes(&version.prepared),
+            install: Box::new(move || table.install(&path, version)),
+        }
     }
 }
 
@@ -244,14 +266,14 @@ impl<E: Engine> Live for EngineAndTable<E> {
         self.engine.check(digest, component, permit).await
     }
 
-    async fn load(&self, path: &ModulePath, number: u32, digest: Digest) -> Option<Install> {
+    async fn load(&self, path: &ModulePath, number: u32, digest: Digest) -> Option<Ready> {
         let prepared = self.engine.load(digest).await?;
         let version = ServingVersion {
             number,
             digest,
             prepared,
         };
-        Some(self.install(path, version))
+        Some(self.ready(path, version))
     }
 
     async fn prepare(
@@ -261,14 +283,21 @@ impl<E: Engine> Live for EngineAndTable<E> {
         digest: Digest,
         component: Bytes,
         permit: &Permit,
-    ) -> Result<Install, EngineError> {
+    ) -> Result<Ready, EngineError> {
         let prepared = self.engine.prepare(digest, component, permit).await?;
         let version = ServingVersion {
             number,
             digest,
             prepared,
         };
-        Ok(self.install(path, version))
+        Ok(self.ready(path, version))
+    }
+
+    fn loaded_beside(&self, path: &ModulePath) -> HashMap<Digest, u64> {
+        let versions = self.table.beside(path).into_iter();
+        versions
+            .map(|version| (version.digest, self.engine.code_bytes(&version.prepared)))
+            .collect()
     }
 
     async fn keep(&self, shares: Vec<CodeShare>) {

@@ -1,11 +1,12 @@
 //! Versions: uploading components, and choosing the one that serves.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::table::Install;
+use super::table::Ready;
 use super::writing::put;
 use super::{Caller, Inspection, Permit, Registry, RegistryError, Turn, Written, no_more, paths};
 use crate::domain::module::{Digest, Module, Version};
@@ -173,15 +174,15 @@ impl Registry {
     /// older version can be activated just as well.
     ///
     /// # Errors
-    /// When there is no such tenant, module or version, the version cannot be prepared, too many components are being
-    /// worked on, or nothing could be written. The version that served before serves on.
+    /// When there is no such tenant, module or version, the version cannot be prepared, its machine code is more than the
+    /// quota has room for, too many components are being worked on, or nothing could be written. The version that served before serves on.
     pub async fn activate(&self, path: &ModulePath, which: Which, by: &Caller) -> Result<Module, RegistryError> {
         let version = find(path, &self.versions(path)?, which)?.clone();
         // Preparing may take seconds, so it is done before the tenant is changed.
-        let install = match self.live.load(path, version.number, version.digest).await {
-            Some(install) => install,
+        let ready = match self.live.load(path, version.number, version.digest).await {
+            Some(ready) => ready,
             None => match self.compile_again(path, &version).await {
-                Ok(install) => install,
+                Ok(ready) => ready,
                 Err(error) => {
                     // What was removed meanwhile has no component any more.
                     find(path, &self.versions(path)?, which)?;
@@ -191,11 +192,13 @@ impl Registry {
         };
 
         let mut change = self.change(&path.tenant).await?;
+        let quota = Arc::clone(&change.state.quota);
         let state = change.state.module_mut(&path.module)?;
         // The module may have been removed and made again meanwhile, with other versions.
         if *find(path, &state.versions, which)? != version {
             return Err(no_such_version(path, which));
         }
+        self.check_room_to_serve(path, &quota, &ready)?;
         let deed = Deed::new(Verb::Activate, format!("{}/active", module_route(path)));
         let deed = deed.before(&state.module.active).after(&version.number);
         state.module.active = Some(version.number);
@@ -203,12 +206,12 @@ impl Registry {
         let writes = vec![paths::put_module(path, &module)?];
         self.commit(&change, by, deed, writes).await?;
         // Still within the turn, so that of two activations the same one wins here and in the documents.
-        install();
+        (ready.install)();
         Ok(module)
     }
 
     /// For a version whose machine code was lost, or not kept.
-    async fn compile_again(&self, path: &ModulePath, version: &Version) -> Result<Install, RegistryError> {
+    async fn compile_again(&self, path: &ModulePath, version: &Version) -> Result<Ready, RegistryError> {
         let not_prepared = |source| RegistryError::NotPrepared {
             number: version.number,
             source,
@@ -223,7 +226,7 @@ impl Registry {
         path: &ModulePath,
         version: &Version,
         permit: &Permit,
-    ) -> Result<Install, RegistryError> {
+    ) -> Result<Ready, RegistryError> {
         let number = version.number;
         let component = self.writer.component(&version.digest).await?;
         let component = component.ok_or_else(|| RegistryError::ComponentLost {

@@ -40,6 +40,9 @@ pub struct QuotaArgs {
     /// Bytes of the components of all versions together, the same ones counted once
     #[arg(long, value_name = "N")]
     component_bytes: Option<u64>,
+    /// Bytes of machine code in memory of what serves in all modules, the same component counted once
+    #[arg(long, value_name = "N")]
+    code_bytes: Option<u64>,
     /// The most that a limit of the tenant's modules counts for, such as cpu_ms=500; again for more limits
     #[arg(long, value_name = "LIMIT=N", value_parser = limit)]
     ceiling: Vec<(String, u64)>,
@@ -66,6 +69,7 @@ impl QuotaArgs {
             ("connections", self.connections.map(u64::from)),
             ("jobs_at_once", self.jobs_at_once.map(u64::from)),
             ("component_bytes", self.component_bytes),
+            ("code_bytes", self.code_bytes),
         ];
         rows.into_iter().filter_map(|(name, value)| Some((name, value?)))
     }
@@ -108,6 +112,7 @@ fn show(out: &mut dyn Write, tenant: &TenantName, quota: &Quota) -> io::Result<(
         ("connections", quota.connections.to_string()),
         ("jobs at once", quota.jobs_at_once.to_string()),
         ("component bytes", quota.component_bytes.to_string()),
+        ("code bytes", quota.code_bytes.to_string()),
     ];
     let most = ceiling.values().map(u64::to_string);
     rows.extend(names.iter().map(String::as_str).zip(most));

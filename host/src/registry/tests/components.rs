@@ -216,6 +216,81 @@ async fn components_over_the_quota_are_refused_before_they_are_compiled() {
 }
 
 #[tokio::test]
+async fn machine_code_that_serves_is_bounded_over_all_modules_and_again_at_the_start() {
+    let setup = with_module().await;
+    for module in ["acme/usage", "acme/zones", "other/sim"] {
+        setup.make(module).await;
+    }
+    let set = async |bytes: u64| {
+        let quota = Quota {
+            code_bytes: bytes,
+            ..Quota::default()
+        };
+        let put = setup.registry.put_quota(&tenant("acme"), quota, &platform()).await;
+        put.expect("written");
+    };
+    // What the test's engine prepares has as many bytes as its component.
+    let mebibyte = 1 << 20;
+    let component = |first: &str, bytes: usize| {
+        let mut component = first.as_bytes().to_vec();
+        component.resize(bytes, b' ');
+        Bytes::from(component)
+    };
+    let (small, large) = (
+        component("good small", 6 * mebibyte),
+        component("good large", 11 * mebibyte),
+    );
+    for (module, components) in [
+        ("acme/sim", vec![&small]),
+        ("acme/usage", vec![&large, &small]),
+        ("acme/zones", vec![&large]),
+        ("other/sim", vec![&large]),
+    ] {
+        for component in components {
+            let module = path(module);
+            let turn = setup.registry.turn_to_upload(&module.tenant).await.expect("a turn");
+            let uploaded = setup
+                .registry
+                .upload(&module, component.clone(), turn, &platform())
+                .await;
+            uploaded.expect("taken");
+        }
+    }
+    let serving = |setup: &Setup| {
+        ["acme/sim", "acme/usage", "acme/zones", "other/sim"].map(|module| {
+            let (tenant, module) = module.split_once('/').expect("a path");
+            let serving = setup.table.serving(tenant, module).expect("a module");
+            serving.version.as_ref().map(|version| version.number)
+        })
+    };
+    let activate = |module: &'static str, number| step(&setup.registry, Step::Activate(module, number));
+    set(16 << 20).await;
+    activate("acme/sim", 1).await.expect("6 MiB");
+    let error = activate("acme/usage", 1).await.expect_err("17 MiB").to_string();
+    let expected = "the machine code that serves beside module acme/usage has 6291456 bytes, that of this version \
+                    11534336, and code_bytes of the quota of tenant acme is 16777216";
+    assert_eq!(error, expected);
+    assert_eq!(
+        setup.registry.module(&path("acme/usage")).expect("a module").active,
+        None
+    );
+    activate("acme/usage", 2).await.expect("the same takes room once");
+    activate("other/sim", 1).await.expect("another tenant's room");
+    assert_eq!(serving(&setup), [Some(1), Some(2), None, Some(1)]);
+
+    set(17 << 20).await;
+    activate("acme/usage", 1).await.expect("17 MiB");
+    activate("acme/zones", 1).await.expect("it is there");
+    set(16 << 20).await;
+    let expected = [Some(1), Some(1), Some(1), Some(1)];
+    assert_eq!(serving(&setup), expected, "what serves goes on");
+    let again = start(setup.stores.clone()).await;
+    assert_eq!(serving(&again), [Some(1), None, None, Some(1)]);
+    set(17 << 20).await;
+    assert_eq!(serving(&start(setup.stores.clone()).await), expected);
+}
+
+#[tokio::test]
 async fn a_tenants_machine_code_may_have_four_times_what_its_components_may_and_what_serves_comes_first() {
     let setup = with_module().await;
     setup.make("acme/usage").await;
