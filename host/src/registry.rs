@@ -45,7 +45,7 @@ pub use self::line::{Permit, Turn};
 pub use self::table::{Keys, Serving, ServingVersion, Settings, Table};
 pub use self::telecloud::Telecloud;
 
-use self::components::Claims;
+use self::components::{Claims, Making};
 use self::line::Line;
 use self::state::{ModuleState, TenantState};
 use self::table::Live;
@@ -78,6 +78,8 @@ pub struct Registry {
     line: Arc<Line>,
     /// Components that uploads are about to name.
     claims: Claims,
+    /// Components that uploads are having compiled.
+    making: Making,
 }
 
 /// The right to change a tenant, and the state to be changed. Nobody else changes this tenant meanwhile.

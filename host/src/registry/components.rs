@@ -5,7 +5,7 @@
 //! another has removed a moment ago. That is why whoever is about to name one lays claim to it first.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::state::TenantState;
 use super::table::Ready;
@@ -63,6 +63,41 @@ impl Claims {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let unclaimed = digests.iter().filter(|digest| !counts.contains_key(digest));
         unclaimed.copied().collect()
+    }
+}
+
+/// Components whose machine code is being made, for versions that are not there yet.
+#[derive(Debug, Default)]
+pub(super) struct Making {
+    /// Each as often as it is made.
+    digests: Mutex<Vec<Digest>>,
+    /// Held while machine code is forgotten: nobody begins to make some that is just going.
+    forgetting: tokio::sync::Mutex<()>,
+}
+
+/// As long as this is there, the component's machine code is not forgotten.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Made<'a>(&'a Making, Digest);
+
+impl Making {
+    pub(super) async fn begin(&self, digest: Digest) -> Made<'_> {
+        let _nothing_goes = self.forgetting.lock().await;
+        self.digests().push(digest);
+        Made(self, digest)
+    }
+
+    fn digests(&self) -> MutexGuard<'_, Vec<Digest>> {
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Made<'_> {
+    fn drop(&mut self) {
+        let mut digests = self.0.digests();
+        if let Some(index) = digests.iter().position(|digest| *digest == self.1) {
+            digests.swap_remove(index);
+        }
     }
 }
 
@@ -136,6 +171,21 @@ impl Registry {
             used,
             bytes,
         })
+    }
+
+    /// Frees the disk of machine code that is not likely to run again.
+    pub(super) async fn forget_unused(&self) {
+        let _nothing_is_begun = self.making.forgetting.lock().await;
+        // Before names: what is made no more in between has become a version, or never will.
+        let digests = self.making.digests().clone();
+        let mut shares: Vec<CodeShare> = self.states().iter().map(|tenant| tenant.code()).collect();
+        if !digests.is_empty() {
+            shares.push(CodeShare {
+                digests,
+                bytes_max: u64::MAX,
+            });
+        }
+        self.live.keep(shares).await;
     }
 
     /// Removes those of these components that no version names and nobody is about to. What cannot be removed is left to

@@ -40,6 +40,8 @@ pub(crate) fn holder(label: &str, scopes: &[Scope]) -> Caller {
 pub(crate) struct FakeEngine {
     /// What was to be kept the last time.
     pub(crate) kept: Arc<Mutex<Vec<CodeShare>>>,
+    /// Has checking wait for as long as somebody writes to it.
+    pub(crate) checking: Arc<tokio::sync::RwLock<()>>,
 }
 
 impl FakeEngine {
@@ -54,6 +56,7 @@ impl Engine for FakeEngine {
     type Prepared = Bytes;
 
     async fn check(&self, _: Digest, component: Bytes, _: &Permit) -> Result<Inspection, EngineError> {
+        let _checking = self.checking.read().await;
         match &component[..] {
             [b'g', b'o', b'o', b'd', ..] | [b'u', b'n', b'p', ..] => Ok(Inspection {
                 exports: vec!["handler".to_owned()],

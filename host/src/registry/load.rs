@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::admin_token::AdminToken;
-use super::components::Claims;
+use super::components::{Claims, Making};
 use super::engine::Engine;
 use super::error::RegistryError;
 use super::line::Line;
@@ -76,6 +76,7 @@ impl Registry {
             turns: Mutex::default(),
             line: Line::new(),
             claims: Claims::default(),
+            making: Making::default(),
         };
         registry.clear_up().await?;
         registry.read_networks().await?;

@@ -38,6 +38,8 @@ struct Setup {
     table: Arc<Table<Bytes>>,
     /// Whose machine code was to be kept.
     kept: Arc<Mutex<Vec<CodeShare>>>,
+    /// Has checking wait for as long as somebody writes to it.
+    checking: Arc<tokio::sync::RwLock<()>>,
 }
 
 const ADMIN: &str = "an-admin-token-of-enough-letters";
@@ -54,7 +56,7 @@ async fn start(stores: Stores) -> Setup {
         .await
         .expect("a good token");
     let engine = FakeEngine::new();
-    let kept = Arc::clone(&engine.kept);
+    let (kept, checking) = (Arc::clone(&engine.kept), Arc::clone(&engine.checking));
     let (registry, table) = Registry::load(stores.clone(), vault, engine, &admin)
         .await
         .expect("loaded");
@@ -63,6 +65,7 @@ async fn start(stores: Stores) -> Setup {
         registry: Arc::new(registry),
         table,
         kept,
+        checking,
     }
 }
 

@@ -79,6 +79,7 @@ impl Registry {
         }
         // Compiling may take seconds, so it is done before the tenant is changed, and others can go on.
         let permit = turn.permit().await.map_err(RegistryError::Upload)?;
+        let made = self.making.begin(digest).await;
         let check = self.live.check(digest, component.clone(), &permit).await;
         let inspection = check.map_err(RegistryError::Upload)?;
         drop(permit);
@@ -88,7 +89,7 @@ impl Registry {
         if !matches!(added, Err(RegistryError::Storage(_))) {
             self.claims.give_back(claim);
         }
-        drop(turn);
+        drop((turn, made));
         if added.is_err() {
             self.remove_unnamed([digest]).await;
         }
@@ -235,12 +236,6 @@ impl Registry {
         })?;
         let prepared = self.live.prepare(path, number, version.digest, component, permit).await;
         prepared.map_err(|source| RegistryError::NotPrepared { number, source })
-    }
-
-    /// Frees the disk of machine code that is not likely to run again.
-    pub(super) async fn forget_unused(&self) {
-        let shares = self.states().iter().map(|tenant| tenant.code()).collect();
-        self.live.keep(shares).await;
     }
 }
 

@@ -115,6 +115,34 @@ async fn race(stores: Stores, seed: u64, steps: usize) {
 }
 
 #[tokio::test]
+async fn machine_code_that_is_made_stays_until_its_version_is_there_or_never_will_be() {
+    let setup = with_module().await;
+    setup.make("other/sim").await;
+    let kept_while = async |component: &'static str, ended: bool| {
+        let held = setup.checking.write().await;
+        let registry = Arc::clone(&setup.registry);
+        let uploading = tokio::spawn(async move { step(&registry, Step::Upload("acme/sim", component)).await });
+        let digest = Digest::of(component.as_bytes());
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        // Another tenant's change forgets what nobody uses.
+        setup.registry.forget_unused().await;
+        let meanwhile = setup.kept_code().contains(&digest);
+        if ended {
+            uploading.abort();
+        }
+        drop(held);
+        let uploaded = matches!(uploading.await, Ok(Ok(())));
+        setup.registry.forget_unused().await;
+        (meanwhile, uploaded, setup.kept_code().contains(&digest))
+    };
+    assert_eq!(kept_while("good one", false).await, (true, true, true));
+    assert_eq!(kept_while("core", false).await, (true, false, false), "refused");
+    assert_eq!(kept_while("good two", true).await, (true, false, false), "given up");
+}
+
+#[tokio::test]
 async fn a_component_is_there_for_as_long_as_a_version_names_it_whoever_uploads_and_removes_it_meanwhile() {
     for seed in 0..60 {
         race(Memory::stores(), seed, 8).await;
