@@ -107,6 +107,24 @@ async fn what_a_component_exports_is_known_when_it_is_ready() {
 }
 
 #[tokio::test]
+async fn what_a_component_takes_of_memory_is_known_when_it_is_ready_and_the_same_from_the_disk() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let component = component(&[], UNCHANGED);
+    let digest = Digest::of(&component);
+    let first = sandbox(folder.path(), LIMITS).prepare(&digest, component).await;
+    let file = std::fs::read_dir(folder.path())
+        .expect("listed")
+        .next()
+        .expect("a file");
+    let on_disk = file.expect("a file").metadata().expect("a file").len();
+    let loaded = sandbox(folder.path(), LIMITS).load(&digest).await.expect("it is there");
+    let bytes = loaded.code_bytes();
+    assert_eq!(first.expect("it fits").code_bytes(), bytes);
+    // On the disk it has a tag and the component's names besides.
+    assert!(bytes < on_disk && on_disk < bytes + 1_024, "{bytes}, {on_disk}");
+}
+
+#[tokio::test]
 async fn an_export_of_other_types_is_refused_by_name() {
     for (others, change, why) in [
         (

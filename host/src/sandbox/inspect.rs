@@ -360,11 +360,9 @@ mod tests {
         let functions = |count: usize| module(format!("(elem func {})", "$f ".repeat(count)));
         let expressions = |count: usize| module(format!("(elem funcref {})", "(ref.null func) ".repeat(count)));
         let inside = |count: usize| format!("(component {})", functions(count));
-        let active = module(format!(
-            "(table 20000 funcref) (elem (i32.const 0) func {})",
-            "$f ".repeat(20_000)
-        ));
-        let declared = module(format!("(elem declare func {})", "$f ".repeat(20_000)));
+        let many = "$f ".repeat(20_000);
+        let active = module(format!("(table 20000 funcref) (elem (i32.const 0) func {many})"));
+        let declared = module(format!("(elem declare func {many})"));
         let empty = |count: usize| module("(elem func)".repeat(count));
         for (modules, more, found) in [
             (String::new(), functions(9_998), functions(9_999)),
@@ -376,11 +374,8 @@ mod tests {
             let whole = wat::parse_str(with(&(modules.clone() + &more))).expect("well-formed");
             inspect(&whole).expect("as many as may be");
             let sentence = refusal(&with(&(modules + &found)));
-            assert!(
-                sentence.contains("at most 10000 items in passive element segments")
-                    && sentence.contains("found 10001"),
-                "{sentence}"
-            );
+            assert!(sentence.contains("at most 10000 items in passive"), "{sentence}");
+            assert!(sentence.contains("found 10001"), "{sentence}");
         }
     }
 
