@@ -17,8 +17,9 @@ const AREAS: [(&str, &str); 24] = [
     // Look-ups are shared among tenants.
     ("egress", "domain fair"),
     ("sandbox", "domain vault egress fair"),
-    ("journal", "domain storage"),
-    ("registry", "domain vault storage trail egress sandbox journal"),
+    // What is written counts against what a tenant may have written.
+    ("journal", "domain storage fair"),
+    ("registry", "domain vault storage trail egress fair sandbox journal"),
     (
         "runner",
         "domain storage telecloud egress fair sandbox journal registry",
