@@ -145,7 +145,8 @@ impl Door {
             None => self.prepare(passage, &request),
         };
 
-        let grant = prepared.as_ref().ok().map(|outgoing| outgoing.permit.grant());
+        let outgoing = prepared.as_ref().ok();
+        let grant = outgoing.map(|outgoing| outgoing.permit.grant());
         let started = Started {
             method: request.method(),
             url: &shown(request.uri()),
@@ -153,25 +154,17 @@ impl Door {
             body: request.body(),
             grant: grant.map(|grant| grant.name.as_str()),
             read_only: is_read_only(request.method(), grant),
+            placed: outgoing.map_or(&[], |outgoing| &outgoing.placed),
         };
         let entry = Entry::open(passage.recorder.as_ref(), started).await?;
         // What goes out is a copy if there are secrets in it.
         drop(request);
-        let (result, placed) = match prepared {
-            Ok(mut outgoing) => {
-                let placed = std::mem::take(&mut outgoing.placed);
-                (self.carry(passage, outgoing, asked, entry.sent()).await, placed)
-            }
-            Err(denied) => (Err(denied), Vec::new()),
+        let result = match prepared {
+            Ok(outgoing) => self.carry(passage, outgoing, asked, entry.sent()).await,
+            Err(denied) => Err(denied),
         };
         match &result {
-            Ok(response) => {
-                let end = Ended::Answered {
-                    response,
-                    placed: &placed,
-                };
-                entry.close(end).await;
-            }
+            Ok(response) => entry.close(Ended::Answered { response }).await,
             Err(error) => entry.close(error.ended(&error.to_string())).await,
         }
         result

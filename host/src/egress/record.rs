@@ -27,6 +27,9 @@ pub struct Started<'a> {
     pub grant: Option<&'a str>,
     /// The carrier changes nothing on it, by its method or by its grant.
     pub read_only: bool,
+    /// What must be masked from now on, in whatever this carrier or another says: the secrets that are about to go out, in
+    /// every form in which they do.
+    pub placed: &'a [Secret],
 }
 
 /// The recorder's own name for an exchange within its call.
@@ -40,9 +43,6 @@ pub enum Ended<'a> {
     Answered {
         /// What it said, whole.
         response: &'a Response<Bytes>,
-        /// What must be masked where it occurs in the response: the secrets that went out, in every form that they went
-        /// out in.
-        placed: &'a [Secret],
     },
     /// It was not let out.
     Denied {

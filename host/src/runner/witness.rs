@@ -24,17 +24,14 @@ impl Witness {
 
     fn end(&self, number: ExchangeNumber, end: &Ended<'_>, took: Duration) {
         let end = match *end {
-            Ended::Answered { response, placed } => {
-                self.0.learn(placed);
-                ExchangeEnd::Answered {
-                    response: RecordedResponse {
-                        status: response.status().as_u16(),
-                        headers: headers(response.headers()),
-                        body: text(response.body()),
-                        body_bytes: response.body().len() as u64,
-                    },
-                }
-            }
+            Ended::Answered { response } => ExchangeEnd::Answered {
+                response: RecordedResponse {
+                    status: response.status().as_u16(),
+                    headers: headers(response.headers()),
+                    body: text(response.body()),
+                    body_bytes: response.body().len() as u64,
+                },
+            },
             Ended::Denied { reason } => ExchangeEnd::Denied {
                 reason: reason.to_owned(),
             },
@@ -53,6 +50,8 @@ impl Witness {
 #[async_trait]
 impl Recorder for Witness {
     async fn started(&self, exchange: Started<'_>) -> Result<ExchangeNumber, RecordFailed> {
+        // Also when this carrier never answers: another answer may quote it.
+        self.0.learn(exchange.placed);
         let request = RecordedRequest {
             method: exchange.method.to_string(),
             url: exchange.url.to_owned(),

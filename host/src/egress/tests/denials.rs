@@ -185,7 +185,7 @@ async fn a_request_that_no_grant_allows_is_on_record_and_not_looked_up() {
          its paths (/v2)"
     );
     assert_eq!(error, DoorError::Denied(reason.clone()));
-    let started = format!("POST {url} \"{{}}\" by None read_only false");
+    let started = format!("POST {url} \"{{}}\" by None read_only false placed 0");
     assert_eq!(rig.book.lines(), [started, format!("denied: {reason}")]);
     assert_eq!(rig.resolver.asked.load(Ordering::SeqCst), 0);
     canary.assert_untouched(&reason);
@@ -296,7 +296,7 @@ async fn a_user_name_in_a_url_is_denied_and_not_recorded() {
     let why = "the URL has a user name in it: send credentials in the Authorization header";
     assert_eq!(error, DoorError::UrlInvalid(why.to_owned()));
     let shown = format!("http://***@api.carrier.example:{}/v1", canary.port());
-    let started = format!("GET {shown} \"\" by None read_only true");
+    let started = format!("GET {shown} \"\" by None read_only true placed 0");
     assert_eq!(rig.book.lines(), [started, format!("denied: {why}")]);
     canary.assert_untouched(&url);
 }

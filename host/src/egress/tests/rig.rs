@@ -70,9 +70,7 @@ impl Book {
 
 fn told(end: &Ended<'_>) -> String {
     match end {
-        Ended::Answered { response, placed } => {
-            format!("answered {} placed {}", response.status().as_u16(), placed.len())
-        }
+        Ended::Answered { response } => format!("answered {}", response.status().as_u16()),
         Ended::Denied { reason } => format!("denied: {reason}"),
         Ended::NotSent { reason } => format!("not sent: {reason}"),
         Ended::NoAnswer { reason } => format!("no answer: {reason}"),
@@ -91,10 +89,11 @@ impl Recorder for Book {
         let authorization = headers.get("authorization").map(|value| format!("{value:?} "));
         let body = String::from_utf8_lossy(exchange.body);
         self.write(format!(
-            "{method} {url} {}{body:?} by {:?} read_only {}",
+            "{method} {url} {}{body:?} by {:?} read_only {} placed {}",
             authorization.unwrap_or_default(),
             exchange.grant,
-            exchange.read_only
+            exchange.read_only,
+            exchange.placed.len()
         ));
         Ok(ExchangeNumber(7))
     }
