@@ -77,6 +77,21 @@ async fn all_pages_are_compared_and_the_differences_are_counted() {
 }
 
 #[tokio::test]
+async fn a_list_that_is_too_large_to_compare_ends_the_audit() {
+    let rig = Rig::new().await;
+    let large = "S".repeat(8 << 20);
+    let pages = (0..9).map(|page| listed(vec![subscriber(&large, "2025550111")], Some(&page.to_string())));
+    rig.far.script().subscribers.extend(pages);
+    let id = rig.start(BatchKind::Audit, false).await;
+    let run = rig.carry_on(id).await;
+    let RunStatus::GivenUp { why } = &run.status else {
+        panic!("{run:?}");
+    };
+    assert!(why.contains("more subscribers than can be compared"), "{why}");
+    assert_eq!(run.counts.get("subscribers"), Some(&7), "the eighth goes over it");
+}
+
+#[tokio::test]
 async fn an_audit_goes_on_after_a_restart_with_what_was_listed() {
     let mut rig = Rig::new().await;
     rig.order("O-1", &[(14, "S-1")]).await;
