@@ -3,7 +3,8 @@
 //!
 //! Bodies are read and components compiled in turn, so that what uploads take of memory and processors is bounded however
 //! many come. A tenant has one turn at a time: whoever deploys without end delays itself. Whose body is slow to come gives way
-//! to those who wait to send theirs.
+//! to those who wait to send theirs. And tenants that had much compiled of late have one turn at a time between them: however
+//! many there are, room for a body and a compiler are left to all others.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 
 use super::engine::EngineError;
 use crate::domain::name::TenantName;
+use crate::fair::Allowance;
 
 /// Places in all, of which a tenant takes another one only while it has fewer than are free. The first place of each tenant is
 /// there even past these: an admin made every one of them. A place is a connection that waits, and no more.
@@ -28,6 +30,10 @@ const BODIES: usize = 4;
 
 /// Components that are compiled at once. Each takes a core, as far as calls leave one, and up to the compiler's memory.
 const COMPILED_AT_ONCE: usize = 2;
+
+/// Milliseconds of compiling in a second that a tenant has in the long run before it has had much. An ordinary component takes
+/// some hundreds in all, one in JavaScript or Python some ten thousand.
+const COMPILED_MS_PER_SECOND: u64 = 250;
 
 /// For a turn, and after that for a compiler: less than proxies wait for an answer.
 const WAIT: Duration = Duration::from_secs(50);
@@ -44,6 +50,10 @@ pub(super) struct Line {
     /// How many wait for room for a body.
     waiting: watch::Sender<usize>,
     compilers: Arc<Semaphore>,
+    /// The turn of those who had much compiled.
+    heavy: Arc<Semaphore>,
+    /// How much that was. Grows by the tenants that ever deployed.
+    compiled: Mutex<HashMap<TenantName, Arc<Allowance>>>,
     wait: Duration,
     undisturbed: Duration,
 }
@@ -66,6 +76,8 @@ struct Place {
 pub struct Turn {
     _body: OwnedSemaphorePermit,
     _turn: OwnedSemaphorePermit,
+    _heavy: Option<OwnedSemaphorePermit>,
+    compiled: Arc<Allowance>,
     place: Place,
     since: Instant,
 }
@@ -77,6 +89,9 @@ struct Waiting<'l>(&'l Line);
 #[derive(Debug)]
 pub struct Permit {
     _compiler: OwnedSemaphorePermit,
+    since: Instant,
+    /// What it takes counts against this.
+    compiled: Option<Arc<Allowance>>,
 }
 
 impl Line {
@@ -90,6 +105,8 @@ impl Line {
             bodies: Arc::new(Semaphore::new(BODIES)),
             waiting: watch::Sender::new(0),
             compilers: Arc::new(Semaphore::new(COMPILED_AT_ONCE)),
+            heavy: Arc::new(Semaphore::new(1)),
+            compiled: Mutex::default(),
             wait,
             undisturbed,
         })
@@ -98,16 +115,33 @@ impl Line {
     /// Lines up for a tenant, and waits for its turn.
     pub(super) async fn turn(self: &Arc<Self>, tenant: &TenantName) -> Result<Turn, EngineError> {
         let (place, turn) = self.line_up(tenant)?;
-        let wait = async { (turn.acquire_owned().await, self.body().await) };
+        let compiled = self.compiled(tenant);
+        let wait = async {
+            let turn = turn.acquire_owned().await?;
+            // Before a body: those who wait for this take no room from others.
+            let heavy = match compiled.is_used_up() {
+                true => Some(Arc::clone(&self.heavy).acquire_owned().await?),
+                false => None,
+            };
+            Ok((turn, heavy, self.body().await?))
+        };
         match tokio::time::timeout(self.wait, wait).await {
-            Ok((Ok(turn), Ok(body))) => Ok(Turn {
+            Ok(Ok::<_, AcquireError>((turn, heavy, body))) => Ok(Turn {
                 _body: body,
                 _turn: turn,
+                _heavy: heavy,
+                compiled,
                 place,
                 since: Instant::now(),
             }),
             _ => Err(EngineError::Busy),
         }
+    }
+
+    fn compiled(&self, tenant: &TenantName) -> Arc<Allowance> {
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = compiled.entry(tenant.clone());
+        Arc::clone(own.or_insert_with(|| Arc::new(Allowance::per_second(COMPILED_MS_PER_SECOND))))
     }
 
     /// Room for a body. Only who finds none waits for it.
@@ -123,7 +157,11 @@ impl Line {
     pub(super) async fn permit(&self) -> Result<Permit, EngineError> {
         let compiler = Arc::clone(&self.compilers).acquire_owned().await;
         let compiler = compiler.map_err(|_| EngineError::Busy)?;
-        Ok(Permit { _compiler: compiler })
+        Ok(Permit {
+            _compiler: compiler,
+            since: Instant::now(),
+            compiled: None,
+        })
     }
 
     fn line_up(self: &Arc<Self>, tenant: &TenantName) -> Result<(Place, Arc<Semaphore>), EngineError> {
@@ -186,7 +224,18 @@ impl Turn {
     /// Waits for a compiler.
     pub(super) async fn permit(&self) -> Result<Permit, EngineError> {
         let permit = tokio::time::timeout(self.place.line.wait, self.place.line.permit()).await;
-        permit.unwrap_or(Err(EngineError::Busy))
+        let mut permit = permit.unwrap_or(Err(EngineError::Busy))?;
+        permit.compiled = Some(Arc::clone(&self.compiled));
+        Ok(permit)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(compiled) = &self.compiled {
+            let took = self.since.elapsed().as_millis();
+            compiled.spend(usize::try_from(took).unwrap_or(usize::MAX));
+        }
     }
 }
 
@@ -293,5 +342,34 @@ mod tests {
         assert_eq!(turns[2].permit().await.expect_err("none is free"), EngineError::Busy);
         drop(compilers);
         turns[2].permit().await.expect("free again");
+    }
+
+    #[tokio::test]
+    async fn however_many_had_much_compiled_there_is_a_turn_and_a_compiler_for_others() {
+        // Nobody waits.
+        let line = Line::with(Duration::ZERO, UNDISTURBED);
+        let heavy: Vec<_> = (0..8).map(|number| tenant(&format!("heavy-{number}"))).collect();
+        for tenant in &heavy {
+            line.compiled(tenant).spend(600_000);
+        }
+        let first = line.turn(&heavy[0]).await.expect("a turn");
+        for tenant in &heavy[1..] {
+            assert_eq!(line.turn(tenant).await.expect_err("one at a time"), EngineError::Busy);
+        }
+        let north = line.turn(&tenant("north")).await.expect("a turn");
+        assert_eq!(line.bodies.available_permits(), BODIES - 2);
+        let compilers = [first.permit().await, north.permit().await];
+        let [Ok(_), Ok(mut permit)] = compilers else {
+            panic!("{compilers:?}");
+        };
+        drop(first);
+        line.turn(&heavy[1]).await.expect("the next one's turn");
+
+        permit.since -= Duration::from_secs(3);
+        drop(permit);
+        assert!(
+            line.compiled(&tenant("north")).is_used_up(),
+            "it had much compiled as well"
+        );
     }
 }
