@@ -6,7 +6,9 @@
 //! - in any other text: fields of those names in JSON, forms, queries and XML, and the headers listed in [`fields`];
 //! - the module's own secrets, which a carrier may echo.
 //!
-//! Values of three characters and more are then masked wherever they turn up in the same call, however they are encoded.
+//! Values of three characters and more are then masked wherever they turn up in the same call, as they are or percent-encoded,
+//! as in a form, in JSON or in XML. In base64 they are masked where the door has placed them so, and nowhere else; in other
+//! character sets than UTF-8 where they are ASCII.
 //! Shorter ones are masked only where they stand: a PIN of `1` would make every number unreadable. A secret field that
 //! was met outside of the posted request makes its value known only from eight characters on, because such a field can
 //! hold a word like `true`.
