@@ -2,7 +2,7 @@
 
 use super::Orders;
 use super::keys::{Keys, id_of};
-use crate::domain::event::Vars;
+use crate::domain::event::{PORTING_VARS, Vars};
 use crate::domain::name::{ModuleName, TenantName};
 use crate::domain::order::{Order, OrderId, OrderRecord, is_telling};
 use crate::storage::StorageError;
@@ -135,18 +135,13 @@ impl Query {
     }
 }
 
-/// Whether a VAR that may hold it has the value that is asked for, if one is.
+/// Whether a VAR that may hold it has the value that is asked for, if one is. Not one for porting, which no order is shown with:
+/// whoever could look for its value could guess it, digit by digit.
 fn has(vars: &Vars, asked: Option<&str>, may_hold: impl Fn(u8, &str) -> bool) -> bool {
     asked.is_none_or(|asked| {
         vars.iter()
-            .any(|(index, value)| value == asked && !is_secret(index) && may_hold(index, value))
+            .any(|(index, value)| value == asked && !PORTING_VARS.contains(&index) && may_hold(index, value))
     })
-}
-
-/// Whether a VAR is one of category "Porting Information", which no order is shown with: who could look for its value could
-/// guess it, digit by digit.
-fn is_secret(index: u8) -> bool {
-    (5..=7).contains(&index)
 }
 
 fn is_digits(value: &str, least: usize, most: usize) -> bool {
