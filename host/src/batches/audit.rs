@@ -52,7 +52,6 @@ impl Batches {
         record: &mut Record,
     ) -> Result<(), Stop> {
         if record.progress.listed {
-            check_listed(record)?;
             return Ok(self.compare(path, settings, record).await?);
         }
         let cursor = record.progress.cursor.clone();
