@@ -73,12 +73,13 @@ impl Gateway {
         let span = tracing::info_span!("callback", tenant = %path.tenant, module = %path.module);
         let gateway = Arc::clone(self);
         let call = async move {
-            if holds_placeholder(&callback) {
+            let settings = &serving.settings;
+            let may_run = gateway.may_run(settings);
+            // At the tenant's rate as well: it takes reading the body.
+            if may_run.is_ok() && holds_placeholder(&callback) {
                 tracing::warn!("a callback held the placeholder of a secret");
                 return Received::Bad;
             }
-            let settings = &serving.settings;
-            let may_run = gateway.may_run(settings);
             let on_record = || gateway.on_record.takes(&settings.path.tenant, Sender::Known);
             gateway.worker.callback(&serving, callback, may_run, on_record).await
         };
