@@ -288,7 +288,7 @@ struct HeldBack<'a> {
 impl Drop for HeldBack<'_> {
     fn drop(&mut self) {
         if let Some(number) = self.number {
-            let reason = "the request was held back, because it could not be recorded".to_owned();
+            let reason = "the request was held back, because it was not on record".to_owned();
             self.log.state().end(number, 0, &ExchangeEnd::NotSent { reason });
         }
     }
