@@ -1,5 +1,6 @@
-//! What waits to be written: each tenant's log in a line of its own, and the lines have their turns. Who writes little does not
-//! wait for others' large records, which are written when there is nothing else, or when they have waited for long enough.
+//! What waits to be written: each tenant's log and work in a line of its own, and the lines have their turns. Who writes little
+//! does not wait for others' large records, which are written when there is nothing else, or when they have waited for long
+//! enough.
 
 use std::collections::{HashMap, VecDeque};
 
