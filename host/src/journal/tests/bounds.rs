@@ -9,6 +9,23 @@ async fn stored(stores: &Stores, call: &CallLog) -> usize {
     records.iter().map(|(_, record)| record.len()).sum()
 }
 
+/// Begins a call that may log as much as there may be.
+fn begin_chatty(stores: &Stores, seconds: i64, written: Option<&Arc<Allowance>>) -> CallLog {
+    let received = second(seconds);
+    Journal::new(stores.log.clone()).begin(NewCall {
+        tenant: &tenant("acme"),
+        module: &ModuleName::parse("sim").expect("a name"),
+        version: Some(3),
+        id: id_at(received, 7),
+        about: None,
+        durability: Durability::Synced,
+        received,
+        log_bytes: CEILING.log_bytes,
+        secrets: &Arc::default(),
+        written,
+    })
+}
+
 fn large() -> RecordedRequest {
     RecordedRequest {
         body: "x".repeat(100_000),
@@ -74,19 +91,7 @@ async fn flood(call: &CallLog, text: &str) {
 async fn a_record_is_bounded_whatever_happens() {
     let stores = Memory::stores();
     for (number, text) in (0..).zip([COSTLY, "\"", "x", "pin=1&"]) {
-        let received = second(number);
-        let call = Journal::new(stores.log.clone()).begin(NewCall {
-            tenant: &tenant("acme"),
-            module: &ModuleName::parse("sim").expect("a name"),
-            version: Some(3),
-            id: id_at(received, 7),
-            about: None,
-            durability: Durability::Synced,
-            received,
-            log_bytes: CEILING.log_bytes,
-            secrets: &Arc::default(),
-            written: None,
-        });
+        let call = begin_chatty(&stores, number, None);
         let text = text.repeat(20_000);
         let fields: serde_json::Map<_, _> = (0..2_000)
             .map(|field| (format!("field {field}"), text.as_str().into()))
@@ -113,21 +118,9 @@ async fn a_record_is_bounded_whatever_happens() {
 #[tokio::test]
 async fn each_byte_that_is_written_counts_once() {
     let stores = Memory::stores();
-    let (tenant, received) = (tenant("acme"), second(0));
     // Ten times as much is saved up: enough for the record once, and not twice.
     let written = Arc::new(Allowance::per_second(150_000));
-    let call = Journal::new(stores.log.clone()).begin(NewCall {
-        tenant: &tenant,
-        module: &ModuleName::parse("sim").expect("a name"),
-        version: Some(3),
-        id: id_at(received, 7),
-        about: None,
-        durability: Durability::Synced,
-        received,
-        log_bytes: CEILING.log_bytes,
-        secrets: &Arc::default(),
-        written: Some(&written),
-    });
+    let call = begin_chatty(&stores, 0, Some(&written));
     call.event("Order/Create", &order("7"));
     for number in 0..50 {
         call.log("stdout", &format!("{number} {}", "x".repeat(9_000)));
