@@ -7,6 +7,7 @@
 )]
 
 mod cargo;
+mod debian;
 mod deny;
 mod fuzz;
 mod guests;
@@ -92,7 +93,10 @@ fn main() -> Result<()> {
         Command::Bench { quick } => bench(root, quick),
         Command::Torture { minutes, seed } => torture(root, minutes, seed),
         Command::Deny => deny::check(root),
-        Command::Fuzz { seconds, target } => fuzz::run(root, seconds, target.as_deref()),
+        Command::Fuzz { seconds, target } => {
+            step("make", debian::make)?;
+            fuzz::run(root, seconds, target.as_deref())
+        }
         Command::Guests => {
             for guest in guests::build_all(root)? {
                 println!("{:<16} {:>9} bytes  {}", guest.name, guest.bytes, guest.path.display());
@@ -106,7 +110,7 @@ fn main() -> Result<()> {
 // else is built, and two selections would be two builds of the compiler inside.
 
 fn demo(root: &Path, once: bool) -> Result<()> {
-    step("guests", || guests::build_all(root).map(drop))?;
+    set_up(root)?;
     step("build (some ten minutes the first time)", || {
         cargo::run(root, &["build", "--workspace"])
     })?;
@@ -114,7 +118,7 @@ fn demo(root: &Path, once: bool) -> Result<()> {
 }
 
 fn crash(root: &Path, cycles: u64, seed: Option<u64>, power: bool) -> Result<()> {
-    step("guests", || guests::build_all(root).map(drop))?;
+    set_up(root)?;
     step("build", || cargo::run(root, &["build", "--workspace"]))?;
     let mut arguments = vec![format!("--cycles={cycles}")];
     arguments.extend(seed.map(|seed| format!("--seed={seed}")));
@@ -126,7 +130,7 @@ fn crash(root: &Path, cycles: u64, seed: Option<u64>, power: bool) -> Result<()>
 fn test(root: &Path, arguments: &[OsString]) -> Result<()> {
     step("format", || cargo::run(root, &["fmt", "--all", "--check"]))?;
     step("dependencies", || deny::as_far_as_possible(root))?;
-    step("guests", || guests::build_all(root).map(drop))?;
+    set_up(root)?;
     step("clippy", || {
         cargo::run(
             root,
@@ -143,7 +147,7 @@ fn test(root: &Path, arguments: &[OsString]) -> Result<()> {
 }
 
 fn bench(root: &Path, quick: bool) -> Result<()> {
-    step("guests", || guests::build_all(root).map(drop))?;
+    set_up(root)?;
     step("build, for release", || {
         cargo::run(root, &["build", "--workspace", "--release"])
     })?;
@@ -151,7 +155,7 @@ fn bench(root: &Path, quick: bool) -> Result<()> {
 }
 
 fn torture(root: &Path, minutes: u32, seed: Option<u64>) -> Result<()> {
-    step("guests", || guests::build_all(root).map(drop))?;
+    set_up(root)?;
     step("build, for release", || {
         cargo::run(root, &["build", "--workspace", "--release"])
     })?;
@@ -163,6 +167,12 @@ fn torture(root: &Path, minutes: u32, seed: Option<u64>) -> Result<()> {
     // Also if a goal was missed: it is about something else.
     let fuzzed = step("fuzz", || fuzz::run(root, minutes * 15 / targets, None));
     tortured.and(fuzzed)
+}
+
+/// What every build needs.
+fn set_up(root: &Path) -> Result<()> {
+    step("make", debian::make)?;
+    step("guests", || guests::build_all(root).map(drop))
 }
 
 /// Says what is being done and how long it took: some steps take minutes.

@@ -3,13 +3,13 @@
 //! It comes with the source of the standard library, which cargo then builds along. Its packages do not get in the way of
 //! rustup's.
 
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::toolchain::{run, rustc_prints};
+use super::toolchain::rustc_prints;
 
 const COMPILER: &str = "rustc-web";
 const SOURCE: &str = "rust-web-src";
@@ -39,21 +39,7 @@ pub(super) fn find() -> Result<Option<Compiler>> {
 
 /// Installs both packages, where this is Debian and we are root. Whether it could.
 pub(super) fn install() -> Result<bool> {
-    let is_root = Path::new("/proc/self")
-        .metadata()
-        .is_ok_and(|process| process.uid() == 0);
-    if !is_root || !Path::new("/usr/bin/apt-get").exists() {
-        return Ok(false);
-    }
-    eprintln!("guests: installing {COMPILER} and {SOURCE} with apt-get");
-    let apt_get = || {
-        let mut command = Command::new("apt-get");
-        command.arg("--quiet").env("DEBIAN_FRONTEND", "noninteractive");
-        command
-    };
-    let mut install = apt_get();
-    install.args(["install", "--yes", "--no-install-recommends", COMPILER, SOURCE]);
-    Ok(run(apt_get().arg("update"))? && run(&mut install)?)
+    crate::debian::install(&[COMPILER, SOURCE])
 }
 
 /// The first of a package's files that `wanted` picks.

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::debian;
 
@@ -135,10 +135,4 @@ fn rustup_adds(target: &str) -> bool {
     let _ = adding.kill();
     let _ = adding.wait();
     false
-}
-
-/// Runs a command to its end, in the sight of whoever waits for it.
-pub(super) fn run(command: &mut Command) -> Result<bool> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    Ok(command.status().with_context(|| name)?.success())
 }
