@@ -58,9 +58,10 @@ impl Batches {
         let page = self.far.list_subscribers(path, cursor).await?;
         check_next(record, page.next.as_deref())?;
         let (id, number) = (record.run.id, record.progress.pages);
-        let mut changes = self
+        let changes = self
             .store
-            .put_page(path, id, Folder::Listed, number, &page.subscribers)?;
+            .put_page(path, id, Folder::Listed, number, &page.subscribers)
+            .await?;
         let bytes: usize = changes.iter().map(Change::bytes).sum();
         record.progress.listed_bytes += bytes as u64;
         check_listed(record)?;
@@ -69,8 +70,8 @@ impl Batches {
         record.run.pages = record.progress.pages;
         record.progress.listed = page.next.is_none();
         record.progress.cursor = page.next;
-        changes.push(self.store.put_record(path, record)?);
-        Ok(self.store.write(changes).await?)
+        let record = self.store.put_record(path, record)?;
+        Ok(self.store.write_in_pieces(changes, record).await?)
     }
 
     async fn compare(
@@ -87,9 +88,9 @@ impl Batches {
             record.run.count(&row.difference.to_string(), 1);
         }
         record.run.status = RunStatus::Done;
-        let mut changes = self.store.put_page(path, record.run.id, Folder::Results, 0, &rows)?;
-        changes.push(self.store.put_record(path, record)?);
-        self.store.write(changes).await?;
+        let changes = self.store.put_page(path, record.run.id, Folder::Results, 0, &rows);
+        let (changes, done) = (changes.await?, self.store.put_record(path, record)?);
+        self.store.write_in_pieces(changes, done).await?;
         self.store.forget_list(path, record.run.id, Folder::Listed).await
     }
 
@@ -170,7 +171,8 @@ impl Batches {
             };
             let changes = self
                 .store
-                .put_page(path, id, Folder::Repairs, row.number, std::slice::from_ref(&repair))?;
+                .put_page(path, id, Folder::Repairs, row.number, std::slice::from_ref(&repair))
+                .await?;
             self.store.write(changes).await?;
             repairs.push(repair);
         }

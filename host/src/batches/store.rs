@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,12 @@ const ITEMS: usize = 100;
 
 /// Documents that are read in one go.
 const PAGE: usize = 50;
+
+/// Bytes of one write, about. Others' come between it and the next.
+pub(super) const PIECE_BYTES: usize = 128 << 10;
+
+/// How long a piece may stay unsynced: the last one, which is synced, comes long before.
+const PIECE_WITHIN: Duration = Duration::from_secs(10);
 
 /// A run, and what it needs to go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +64,22 @@ impl Store {
 
     pub(super) async fn write(&self, changes: Vec<Change>) -> Result<(), StorageError> {
         self.documents.write(changes, Durability::Synced).await.map(drop)
+    }
+
+    /// Writes in pieces, the last one with `last`: until that is there, what was written is of no account.
+    pub(super) async fn write_in_pieces(&self, changes: Vec<Change>, last: Change) -> Result<(), StorageError> {
+        let (mut piece, mut bytes) = (Vec::new(), 0);
+        for change in changes {
+            bytes += change.bytes();
+            piece.push(change);
+            if bytes >= PIECE_BYTES {
+                let within = Durability::Within(PIECE_WITHIN);
+                self.documents.write(std::mem::take(&mut piece), within).await?;
+                bytes = 0;
+            }
+        }
+        piece.push(last);
+        self.write(piece).await
     }
 
     pub(super) async fn record(&self, path: &ModulePath, id: RunId) -> Result<Option<Record>, StorageError> {
@@ -125,8 +148,8 @@ impl Store {
         self.put(accounts(path, order), value, Expect::Anything)
     }
 
-    /// Keeps one page of a list, in as many documents as it takes. The same page again takes its place.
-    pub(super) fn put_page<T: Serialize>(
+    /// Keeps one page of a list, in as many documents as it takes, in the place of all that there is of that page.
+    pub(super) async fn put_page<T: Serialize>(
         &self,
         path: &ModulePath,
         id: RunId,
@@ -134,11 +157,19 @@ impl Store {
         page: u32,
         items: &[T],
     ) -> Result<Vec<Change>, StorageError> {
-        let folder = list(path, id, folder);
-        let parts = items.chunks(ITEMS).enumerate();
-        parts
-            .map(|(part, items)| self.put(format!("{folder}{page:08}-{part:04}"), &items, Expect::Anything))
-            .collect()
+        let page = format!("{}{page:08}-", list(path, id, folder));
+        let mut changes = Vec::new();
+        for (part, items) in items.chunks(ITEMS).enumerate() {
+            changes.push(self.put(format!("{page}{part:04}"), &items, Expect::Anything)?);
+        }
+        // A crash between two pieces may have left more of it.
+        let last = changes.last().map(Change::key);
+        let more = self.documents.page(&page, last, usize::MAX).await?;
+        changes.extend(more.into_iter().map(|(key, _)| Change::Delete {
+            key,
+            expect: Expect::Anything,
+        }));
+        Ok(changes)
     }
 
     /// A whole list, in order.

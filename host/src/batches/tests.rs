@@ -1,6 +1,7 @@
 //! Runs over stores in memory, with a module and a TeleCloud that do as they are told.
 
 mod audit;
+mod pieces;
 mod running;
 mod usage;
 

@@ -59,18 +59,18 @@ impl Batches {
         }
         count(record, &outcome.results);
         let number = record.progress.pages;
-        outcome.changes.extend(
-            self.store
-                .put_page(path, record.run.id, Folder::Results, number, &outcome.results)?,
-        );
+        let results = self
+            .store
+            .put_page(path, record.run.id, Folder::Results, number, &outcome.results);
+        outcome.changes.extend(results.await?);
         let read: BTreeSet<OrderId> = page
             .readings
             .iter()
             .filter_map(|reading| Some(asked.get(&reading.order_number)?.order.id))
             .collect();
         go_on(record, &read, page.next);
-        outcome.changes.push(self.store.put_record(path, record)?);
-        Ok(self.store.write(outcome.changes).await?)
+        let record = self.store.put_record(path, record)?;
+        Ok(self.store.write_in_pieces(outcome.changes, record).await?)
     }
 
     /// Finds the orders to ask about next. Says whether there are any; without, the record is written as it is then.
