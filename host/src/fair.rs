@@ -8,7 +8,7 @@ mod computing;
 mod places;
 mod rate;
 
-pub use self::allowance::Allowance;
+pub use self::allowance::{Allowance, Allowances};
 pub use self::computing::{Account, Computing};
 pub use self::places::{Bounds, Busy, Kind, Line, Place, Places};
 pub use self::rate::{Rate, Rates};

@@ -24,7 +24,6 @@ pub use self::writing::{BODY_BYTES_KEPT, EXCHANGES_BYTES_KEPT, RECORD_BYTES_MAX}
 use crate::domain::call::{CallId, CallRecord, Outcome};
 use crate::domain::job::After;
 use crate::domain::name::{ModuleName, TenantName};
-use crate::fair::Allowance;
 use crate::storage::{Durability, Ends, Log, Position, StorageError};
 
 /// Most calls of one page.
@@ -74,8 +73,6 @@ pub struct NewCall<'a> {
     pub log_bytes: u64,
     /// The module's own secrets, to be masked where a carrier echoes them.
     pub secrets: &'a Arc<Known>,
-    /// What the bytes of its record, and of what is written along with it, count against. None where others bound them.
-    pub written: Option<&'a Arc<Allowance>>,
 }
 
 /// Which calls to list. What is not stated is not asked for.

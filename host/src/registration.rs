@@ -140,7 +140,6 @@ impl Registrar {
             log_bytes: 0,
             secrets: &telecloud.known,
             // Some requests in a minute, at a person's wish.
-            written: None,
         });
         let told = tell(&self.door, telecloud, &log, call).await;
         let (state, outcome) = match &told {

@@ -88,7 +88,6 @@ impl Runner {
             durability: durability(settings),
             log_bytes: settings.limits.log_bytes,
             secrets: &settings.known,
-            written: Some(&settings.written),
         })
     }
 

@@ -20,6 +20,7 @@ use bytes::Bytes;
 
 use crate::domain::module::Digest;
 use crate::domain::name::TenantName;
+use crate::fair::Allowances;
 
 /// Counts the changes of one document. Opaque but for equality.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +130,26 @@ impl Change {
     }
 }
 
+/// What documents that are a tenant's own work are below, the tenant's name being the next part of their keys.
+const WORK: &str = "work/";
+
+/// The tenant whose own work all of these documents are.
+fn worker<'a>(mut keys: impl Iterator<Item = &'a str>) -> Option<TenantName> {
+    let tenant = |key: &'a str| key.strip_prefix(WORK)?.split_once('/').map(|(tenant, _)| tenant);
+    let first = tenant(keys.next()?)?;
+    if keys.all(|key| tenant(key) == Some(first)) {
+        TenantName::parse(first).ok()
+    } else {
+        None
+    }
+}
+
+/// The bytes that a write takes: of the records, whatever their keys are, and of the documents.
+fn bytes<K>(records: &[(K, Bytes)], changes: &[Change]) -> usize {
+    let records: usize = records.iter().map(|(_, record)| record.len()).sum();
+    records + changes.iter().map(Change::bytes).sum::<usize>()
+}
+
 /// When a write has to survive a power failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
@@ -192,8 +213,8 @@ pub trait Documents: Send + Sync {
             .ok_or_else(|| directory::unavailable(&doing, "the store gave no revision"))
     }
 
-    /// Removes every document whose key starts with `prefix`, all or none, and durably once this returns. Says how many
-    /// there were.
+    /// Removes every document whose key starts with `prefix`, durably once this returns. Says how many there were. They go
+    /// step by step, the first ones first: a crash meanwhile leaves the others, each of them whole.
     async fn delete(&self, prefix: &str) -> Result<usize, StorageError>;
 
     /// All documents whose keys start with `prefix`, by key. For what is known to be few; the rest goes by
@@ -303,6 +324,9 @@ pub struct Stores {
     pub log: Arc<dyn Log>,
     /// Components.
     pub blobs: Arc<dyn Blobs>,
+    /// What the bytes count against that are written of each tenant: its log and what is written along with that, and the
+    /// documents of its work. They are written all the same: whoever makes some asks first whether there is anything left.
+    pub written: Arc<Allowances>,
 }
 
 impl Stores {
@@ -313,7 +337,8 @@ impl Stores {
     /// When another process has it open, its format is not known here, it is damaged, or the system refuses.
     pub fn open(path: &Path) -> Result<Self, StorageError> {
         let directory = Arc::new(directory::DataDirectory::open(path)?);
-        let sled = Arc::new(sled::Sled::open(&directory)?);
+        let written = Arc::<Allowances>::default();
+        let sled = Arc::new(sled::Sled::open(&directory, Arc::clone(&written))?);
         let blobs = Arc::new(blobs::BlobFiles::open(&directory)?);
         directory
             .made()
@@ -322,6 +347,7 @@ impl Stores {
             documents: sled.clone(),
             log: sled,
             blobs,
+            written,
         })
     }
 }

@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 const AREAS: [(&str, &str); 24] = [
     ("domain", ""),
     ("vault", "domain"),
-    ("storage", "domain"),
+    ("fair", "domain"),
+    // What is written counts against what a tenant may have written.
+    ("storage", "domain fair"),
     ("trail", "domain vault storage"),
     ("keyring", "domain vault storage trail"),
     ("guessing", "domain vault"),
     ("telecloud", "domain"),
-    ("fair", "domain"),
     // Look-ups are shared among tenants.
     ("egress", "domain fair"),
     ("sandbox", "domain vault egress fair"),
-    // What is written counts against what a tenant may have written.
-    ("journal", "domain storage fair"),
+    ("journal", "domain storage"),
     ("registry", "domain vault storage trail egress fair sandbox journal"),
     (
         "runner",

@@ -26,9 +26,9 @@ pub struct Quota {
     pub calls_per_second: u32,
     /// How many are run at once after a quiet time, whatever `calls_per_second` says; 1 to 100,000.
     pub burst: u32,
-    /// Bytes that are written down of its calls and orders in a second, in the long run; 16 KiB to 1 GiB. What is not used is
-    /// saved up for ten seconds. Once more was written, events and callbacks are answered with busy until that is made up
-    /// for, and questions about earlier ones wait.
+    /// Bytes that are written down of its calls, orders, jobs and runs in a second, in the long run; 16 KiB to 1 GiB. What is
+    /// not used is saved up for ten seconds. Once more was written, events and callbacks are answered with busy until that is
+    /// made up for, and questions about earlier ones and pages of runs wait.
     pub record_bytes_per_second: u64,
     /// Connections to carriers at once; 1 to 1,000. Carriers allow their customers tens.
     pub connections: u32,

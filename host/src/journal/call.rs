@@ -18,7 +18,6 @@ use crate::domain::call::{CallId, CallRecord, Exchange, ExchangeEnd, LogLine, Ou
 use crate::domain::event::Document;
 use crate::domain::name::TenantName;
 use crate::domain::secret::Secret;
-use crate::fair::Allowance;
 use crate::storage::{Change, Durability, Log, Position};
 
 /// Writes one call's record. Clones write the same one.
@@ -32,7 +31,6 @@ struct Shared {
     tenant: TenantName,
     id: CallId,
     durability: Durability,
-    written: Option<Arc<Allowance>>,
     begun: Instant,
     state: Mutex<State>,
     /// The number of the next record. Held while one is written, so that records are whole and in order. It counts on
@@ -47,7 +45,6 @@ impl CallLog {
             tenant: call.tenant.clone(),
             id: call.id,
             durability: call.durability,
-            written: call.written.cloned(),
             begun: Instant::now(),
             state: Mutex::new(State::new(&call)),
             part: tokio::sync::Mutex::new(0),
@@ -252,9 +249,6 @@ impl CallLog {
         };
         if record.is_empty() && along.changes.is_empty() {
             return Ok(());
-        }
-        if let Some(written) = &self.0.written {
-            written.spend(record.len() + along.changes.iter().map(Change::bytes).sum::<usize>());
         }
         let position = Position {
             call: self.0.id.0.0,

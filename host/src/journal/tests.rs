@@ -72,7 +72,6 @@ fn begin_about(stores: &Stores, seconds: i64, about: Option<CallId>) -> CallLog 
         received,
         log_bytes: 1_000,
         secrets: &Arc::default(),
-        written: None,
     })
 }
 

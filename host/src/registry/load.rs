@@ -102,7 +102,7 @@ impl Registry {
     fn read_tenant(&self, name: &str, documents: Documents) -> Result<TenantState, RegistryError> {
         let folder = || format!("{}{name}/", paths::TENANTS);
         let name = parse(&folder(), TenantName::parse(name))?;
-        let mut state = TenantState::new(read(&folder(), documents.tenant)?);
+        let mut state = TenantState::new(read(&folder(), documents.tenant)?, self.writer.written(&name));
         if let Some((key, value)) = documents.quota {
             state.set_quota(paths::decode(&key, &value)?);
         }

@@ -32,7 +32,7 @@ pub(super) struct TenantState {
     pub(super) telecloud: Option<Arc<Telecloud>>,
     /// Permits for connections to carriers, for all of the tenant's calls together.
     connections: Arc<Semaphore>,
-    /// What is written of the tenant's calls counts against it.
+    /// What is written of the tenant's calls and work counts against it.
     written: Arc<Allowance>,
     /// Permits for connections to TeleCloud.
     telecloud_connections: Arc<Semaphore>,
@@ -63,12 +63,13 @@ pub(super) struct ModuleState {
 }
 
 impl TenantState {
-    pub(super) fn new(tenant: Tenant) -> Self {
+    pub(super) fn new(tenant: Tenant, written: Arc<Allowance>) -> Self {
         let quota = Arc::<Quota>::default();
+        written.set_per_second(quota.record_bytes_per_second);
         Self {
             tenant,
             connections: connections(&quota),
-            written: written(&quota),
+            written,
             quota,
             keys: Vec::new(),
             tokens: Vec::new(),
@@ -84,9 +85,7 @@ impl TenantState {
         if quota.connections != self.quota.connections {
             self.connections = connections(&quota);
         }
-        if quota.record_bytes_per_second != self.quota.record_bytes_per_second {
-            self.written = written(&quota);
-        }
+        self.written.set_per_second(quota.record_bytes_per_second);
         self.quota = Arc::new(quota);
     }
 
@@ -139,10 +138,6 @@ impl TenantState {
 fn connections(quota: &Quota) -> Arc<Semaphore> {
     let most = usize::try_from(quota.connections).unwrap_or(Semaphore::MAX_PERMITS);
     Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)))
-}
-
-fn written(quota: &Quota) -> Arc<Allowance> {
-    Arc::new(Allowance::per_second(quota.record_bytes_per_second))
 }
 
 impl ModuleState {

@@ -75,7 +75,7 @@ pub struct Settings {
     pub quota: Arc<Quota>,
     /// Permits for connections to carriers, which all of its tenant's calls share.
     pub connections: Arc<Semaphore>,
-    /// What is written of its tenant's calls counts against it, whichever module they are of.
+    /// What is written of its tenant's calls and work counts against it, whichever module they are of.
     pub written: Arc<Allowance>,
     /// How TeleCloud's API is reached, if its tenant has set that.
     pub telecloud: Option<Arc<Telecloud>>,

@@ -76,7 +76,7 @@ impl Registry {
                     created: self.writer.after_all(&Book::Tenant(name.clone())).await?,
                 };
                 (
-                    TenantState::new(tenant),
+                    TenantState::new(tenant, self.writer.written(name)),
                     Written::Created,
                     Deed::new(Verb::Make, object),
                 )

@@ -13,6 +13,7 @@ use super::{RegistryError, paths};
 use crate::domain::module::Digest;
 use crate::domain::name::{ModulePath, TenantName};
 use crate::domain::trail::Deed;
+use crate::fair::Allowance;
 use crate::storage::{Change, Expect, StorageError, Stored, Stores};
 use crate::trail::{Book, Trail};
 
@@ -55,6 +56,11 @@ impl Writer {
     pub(super) async fn removal(&self, folder: &str) -> Result<Vec<Change>, RegistryError> {
         let documents = self.list(folder).await?;
         Ok(documents.into_iter().map(|(key, _)| remove(key)).collect())
+    }
+
+    /// What is written of this tenant counts against it.
+    pub(super) fn written(&self, tenant: &TenantName) -> Arc<Allowance> {
+        self.stores.written.of(tenant)
     }
 
     /// Keeps a component. It is not known by any name yet, so this is no change.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 pub(crate) use self::batches::*;
 pub(crate) use self::log::*;
-use super::{Durability, Expect, Position, StorageError, Stores};
+use super::{Change, Durability, Expect, Position, StorageError, Stores};
 use crate::domain::module::Digest;
 use crate::domain::name::TenantName;
 
@@ -23,7 +23,7 @@ macro_rules! conformance {
             changes_are_made_together, a_conflict_leaves_a_batch_undone, a_conflict_disturbs_nobody_else,
             a_document_twice_in_a_batch_is_refused, changes_of_one_document_take_effect_in_order,
             a_large_value_is_replaced_and_removed_in_batches, no_two_batches_share_a_revision,
-            an_empty_batch_changes_nothing, pages_follow_each_other, a_page_goes_on_where_a_document_was_removed,
+            an_empty_batch_changes_nothing, what_is_written_of_a_tenant_counts, pages_follow_each_other, a_page_goes_on_where_a_document_was_removed,
             blobs_go_by_their_digest, blobs_are_listed_and_removed,
         }
     };
@@ -153,6 +153,16 @@ pub(crate) async fn documents_are_deleted_by_prefix(stores: &Stores) {
         stores.documents.get("t0").await.expect("read").expect("there").value,
         mebibyte(1)
     );
+    assert_eq!(stores.documents.list("").await.expect("listed").len(), 2);
+    // More than go in one step.
+    let many = (0..1_100).map(|number| Change::Put {
+        key: format!("many/{number}"),
+        value: "x".into(),
+        expect: Expect::Absent,
+    });
+    let written = stores.documents.write(many.collect(), Durability::Synced).await;
+    written.expect("written");
+    assert_eq!(stores.documents.delete("many/").await.expect("deleted"), 1_100);
     assert_eq!(stores.documents.list("").await.expect("listed").len(), 2);
 }
 

@@ -7,13 +7,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Blobs, Change, Documents, Durability, Ends, Log, Position, Revision, StorageError, Stored, Stores};
+use super::{
+    self as storage, Blobs, Change, Documents, Durability, Ends, Log, Position, Revision, StorageError, Stored, Stores,
+};
 use crate::domain::module::Digest;
 use crate::domain::name::TenantName;
+use crate::fair::Allowances;
 
 /// Keeps documents, log and blobs in memory.
 #[derive(Debug, Default)]
-pub struct Memory(Mutex<Kept>);
+pub struct Memory {
+    kept: Mutex<Kept>,
+    written: Arc<Allowances>,
+}
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -56,13 +62,14 @@ impl Memory {
         Stores {
             documents: memory.clone(),
             log: memory.clone(),
+            written: Arc::clone(&memory.written),
             blobs: memory,
         }
     }
 
     /// A panic elsewhere leaves nothing half-done: each use below changes the maps in one go.
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -73,6 +80,9 @@ impl Documents for Memory {
     }
 
     async fn write(&self, changes: Vec<Change>, _: Durability) -> Result<Option<Revision>, StorageError> {
+        if let Some(tenant) = storage::worker(changes.iter().map(Change::key)) {
+            self.written.of(&tenant).spend(storage::bytes::<()>(&[], &changes));
+        }
         self.kept().write(changes)
     }
 
@@ -112,6 +122,7 @@ impl Log for Memory {
         changes: Vec<Change>,
         _: Durability,
     ) -> Result<Option<Revision>, StorageError> {
+        self.written.of(tenant).spend(storage::bytes(&records, &changes));
         let mut kept = self.kept();
         let revision = kept.write(changes)?;
         kept.log.entry(tenant.clone()).or_default().extend(records);

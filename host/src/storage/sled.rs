@@ -26,8 +26,9 @@ use self::group::Work;
 use self::lines::Whose;
 use self::writer::{Disk, Writer};
 use super::directory::{DataDirectory, Mark, make_folder, sync_folder, unavailable};
-use super::{Change, Documents, Durability, Ends, Log, Position, Revision, StorageError, Stored};
+use super::{self as storage, Change, Documents, Durability, Ends, Log, Position, Revision, StorageError, Stored};
 use crate::domain::name::TenantName;
+use crate::fair::Allowances;
 
 /// Bytes of pages that sled keeps in memory. Its own default is a gibibyte.
 const CACHE_BYTES: u64 = 8 << 20;
@@ -35,7 +36,7 @@ const CACHE_BYTES: u64 = 8 << 20;
 /// Pieces of values, of at most [`layout::CHUNK_BYTES`] each, that a scan reads before others get a turn.
 const SCAN_STEP: usize = 64;
 
-/// Keys that are removed from a log in one write.
+/// Documents, or keys of a log, that are removed in one write.
 const REMOVE_STEP: usize = 512;
 
 /// How far the numbers of groups go on when the database is opened again. Those that a crash took are not used a second
@@ -50,6 +51,7 @@ pub(super) struct Sled {
     // In this order they are dropped: what is queued is written, then the tree is closed, then the directory released.
     writer: Writer,
     tree: sled::Tree,
+    written: Arc<Allowances>,
     _db: sled::Db,
     _directory: Arc<DataDirectory>,
 }
@@ -78,12 +80,13 @@ impl Sled {
     ///
     /// # Errors
     /// When it cannot be read, or holds less than was acknowledged.
-    pub(super) fn open(directory: &Arc<DataDirectory>) -> Result<Self, StorageError> {
-        Self::open_with(directory, |files| files)
+    pub(super) fn open(directory: &Arc<DataDirectory>, written: Arc<Allowances>) -> Result<Self, StorageError> {
+        Self::open_with(directory, written, |files| files)
     }
 
     fn open_with<D: Disk + 'static>(
         directory: &Arc<DataDirectory>,
+        written: Arc<Allowances>,
         disk: impl FnOnce(Files) -> D,
     ) -> Result<Self, StorageError> {
         let path = directory.path().join("db");
@@ -123,6 +126,7 @@ impl Sled {
         Ok(Self {
             writer,
             tree,
+            written,
             _db: db,
             _directory: directory.clone(),
         })
@@ -146,6 +150,9 @@ impl Sled {
             }
         }
         let puts = changes.iter().any(Change::is_put);
+        if let Some(tenant) = &whose {
+            self.written.of(tenant).spend(storage::bytes(&records, &changes));
+        }
         let revision = self
             .writer
             .write(whose, Work::Write { records, changes }, durability)
@@ -157,21 +164,6 @@ impl Sled {
     fn before(&self, prefix: &[u8], key: &[u8]) -> Result<Option<(sled::IVec, sled::IVec)>, StorageError> {
         let found = self.tree.range(prefix..key).next_back();
         found.transpose().map_err(|error| layout::broken(key, error))
-    }
-}
-
-/// What documents that are a tenant's own work are below, the tenant's name being the next part of their keys.
-const WORK: &str = "work/";
-
-/// The line in which changes of these documents wait: with its log where all of them are one tenant's own work, so that what
-/// it writes is in order, whichever of the two it is, and no other tenant's settings wait for it.
-fn line<'a>(mut keys: impl Iterator<Item = &'a str>) -> Whose {
-    let tenant = |key: &'a str| key.strip_prefix(WORK)?.split_once('/').map(|(tenant, _)| tenant);
-    let first = tenant(keys.next()?)?;
-    if keys.all(|key| tenant(key) == Some(first)) {
-        TenantName::parse(first).ok()
-    } else {
-        None
     }
 }
 
@@ -239,17 +231,28 @@ impl Documents for Sled {
     }
 
     async fn write(&self, changes: Vec<Change>, durability: Durability) -> Result<Option<Revision>, StorageError> {
-        self.write_all(line(changes.iter().map(Change::key)), Vec::new(), changes, durability)
-            .await
+        // In one line with its log, so that what a tenant writes is in order, whichever of the two it is, and no other tenant's
+        // settings wait for it.
+        let whose = storage::worker(changes.iter().map(Change::key));
+        self.write_all(whose, Vec::new(), changes, durability).await
     }
 
     async fn delete(&self, prefix: &str) -> Result<usize, StorageError> {
-        let (whose, prefix) = (line([prefix].into_iter()), prefix.to_owned());
-        let removed = self
-            .writer
-            .write(whose, Work::Delete { prefix }, Durability::Synced)
-            .await?;
-        Ok(usize::try_from(removed).unwrap_or(usize::MAX))
+        let whose = storage::worker([prefix].into_iter());
+        let mut removed = 0;
+        loop {
+            let prefix = prefix.to_owned();
+            let step = Work::Delete {
+                prefix,
+                most: REMOVE_STEP,
+            };
+            let step = self.writer.write(whose.clone(), step, Durability::Synced).await?;
+            let step = usize::try_from(step).unwrap_or(usize::MAX);
+            removed += step;
+            if step < REMOVE_STEP {
+                return Ok(removed);
+            }
+        }
     }
 
     async fn page(

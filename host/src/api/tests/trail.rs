@@ -235,7 +235,7 @@ async fn what_cannot_be_put_on_the_trail_does_not_happen() {
         let world = World::on(Stores {
             documents: deaf.clone(),
             log: deaf.clone(),
-            blobs: Arc::clone(&stores.blobs),
+            ..stores.clone()
         })
         .await;
         deaf.deaf.store(true, Ordering::SeqCst);

@@ -358,7 +358,6 @@ fn begin(journal: &Journal, at: &ModulePath, id: CallId) -> CallLog {
         received: Timestamp::now(),
         log_bytes: 1 << 10,
         secrets: &Arc::default(),
-        written: None,
     })
 }
 

@@ -114,7 +114,6 @@ impl World {
             durability: Durability::Synced,
             log_bytes: 0,
             secrets: &Arc::default(),
-            written: None,
         })
     }
 

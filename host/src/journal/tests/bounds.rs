@@ -10,7 +10,7 @@ async fn stored(stores: &Stores, call: &CallLog) -> usize {
 }
 
 /// Begins a call that may log as much as there may be.
-fn begin_chatty(stores: &Stores, seconds: i64, written: Option<&Arc<Allowance>>) -> CallLog {
+fn begin_chatty(stores: &Stores, seconds: i64) -> CallLog {
     let received = second(seconds);
     Journal::new(stores.log.clone()).begin(NewCall {
         tenant: &tenant("acme"),
@@ -22,7 +22,6 @@ fn begin_chatty(stores: &Stores, seconds: i64, written: Option<&Arc<Allowance>>)
         received,
         log_bytes: CEILING.log_bytes,
         secrets: &Arc::default(),
-        written,
     })
 }
 
@@ -91,7 +90,7 @@ async fn flood(call: &CallLog, text: &str) {
 async fn a_record_is_bounded_whatever_happens() {
     let stores = Memory::stores();
     for (number, text) in (0..).zip([COSTLY, "\"", "x", "pin=1&"]) {
-        let call = begin_chatty(&stores, number, None);
+        let call = begin_chatty(&stores, number);
         let text = text.repeat(20_000);
         let fields: serde_json::Map<_, _> = (0..2_000)
             .map(|field| (format!("field {field}"), text.as_str().into()))
@@ -119,8 +118,9 @@ async fn a_record_is_bounded_whatever_happens() {
 async fn each_byte_that_is_written_counts_once() {
     let stores = Memory::stores();
     // Ten times as much is saved up: enough for the record once, and not twice.
-    let written = Arc::new(Allowance::per_second(150_000));
-    let call = begin_chatty(&stores, 0, Some(&written));
+    let written = stores.written.of(&tenant("acme"));
+    written.set_per_second(150_000);
+    let call = begin_chatty(&stores, 0);
     call.event("Order/Create", &order("7"));
     for number in 0..50 {
         call.log("stdout", &format!("{number} {}", "x".repeat(9_000)));

@@ -181,7 +181,6 @@ proptest! {
                 received: second(0),
                 log_bytes: 1 << 20,
                 secrets: &own,
-                written: None,
             });
             call.event("Order/Create", &Document::new(posted(&secrets, upper)));
             say_everything(&call, &secrets[..9], &ways).await;

@@ -112,7 +112,6 @@ fn log(telecloud: &Telecloud) -> CallLog {
         durability: Durability::Synced,
         log_bytes: 0,
         secrets: &telecloud.known,
-        written: None,
     })
 }
 

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use super::super::{Change, Durability, Expect, Revision, StorageError, Stored, Stores};
-use super::{at, mebibyte, tenant};
+use super::{at, keep, mebibyte, tenant};
+use crate::domain::name::TenantName;
 
 fn put(key: &str, value: impl Into<Bytes>, expect: Expect) -> Change {
     Change::Put {
@@ -199,6 +200,33 @@ pub(crate) async fn an_empty_batch_changes_nothing(stores: &Stores) {
     assert_eq!(append.await.expect("nothing to do"), None);
     assert_eq!(all(stores).await, []);
     assert_eq!(stores.log.newest(&acme, None, 9).await.expect("read"), []);
+}
+
+pub(crate) async fn what_is_written_of_a_tenant_counts(stores: &Stores) {
+    // Ten seconds' worth is saved up.
+    let (second, less, more) = (1_000, 9_000, 15_000);
+    let work = |tenant: &TenantName, bytes| put(&format!("work/{tenant}/a"), vec![0; bytes], Expect::Anything);
+    for (name, bytes, used_up) in [("acme", less, false), ("other", more, true)] {
+        let ways = ["document", "record", "along", "settings"].map(|way| tenant(&format!("{name}-{way}")));
+        for way in &ways {
+            stores.written.of(way).set_per_second(second);
+        }
+        let [document, record, along, settings] = &ways;
+        write(stores, vec![work(document, bytes)]).await.expect("written");
+        let records = vec![(at(1, 0), vec![0; bytes].into())];
+        keep(stores, record, records).await;
+        let append = stores
+            .log
+            .append(along, Vec::new(), vec![work(along, bytes)], Durability::Synced);
+        append.await.expect("kept");
+        let key = format!("tenants/{settings}");
+        let change = put(&key, vec![0; bytes], Expect::Anything);
+        write(stores, vec![change]).await.expect("written");
+        for way in [document, record, along] {
+            assert_eq!(stores.written.of(way).is_used_up(), used_up, "{way}");
+        }
+        assert!(!stores.written.of(settings).is_used_up(), "{settings}");
+    }
 }
 
 pub(crate) async fn pages_follow_each_other(stores: &Stores) {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use sled::{Batch, Tree};
 
-use super::super::{Change, Revision, StorageError};
+use super::super::{self as storage, Change, Revision, StorageError};
 use super::layout;
 use super::lines::Size;
 
@@ -17,8 +17,8 @@ pub(super) enum Work {
         records: Vec<(Vec<u8>, Bytes)>,
         changes: Vec<Change>,
     },
-    /// Documents to remove, all or none. Answers how many there were.
-    Delete { prefix: String },
+    /// The first documents to remove, so many at most, all or none. Answers how many there were.
+    Delete { prefix: String, most: usize },
     /// Keys to remove, whatever is there. Answers 0.
     Remove(Vec<sled::IVec>),
 }
@@ -27,12 +27,8 @@ impl Work {
     /// For the limits of a group.
     pub(super) fn size(&self) -> Size {
         let (values, bytes) = match self {
-            Self::Write { records, changes } => {
-                let records_bytes: usize = records.iter().map(|(_, value)| value.len()).sum();
-                let changes_bytes: usize = changes.iter().map(Change::bytes).sum();
-                (records.len() + changes.len(), records_bytes + changes_bytes)
-            }
-            Self::Delete { .. } => (1, 0),
+            Self::Write { records, changes } => (records.len() + changes.len(), storage::bytes(records, changes)),
+            Self::Delete { most, .. } => (*most, 0),
             Self::Remove(keys) => (keys.len(), 0),
         };
         Size { values, bytes }
@@ -85,9 +81,9 @@ impl Group<'_> {
                 keys.into_iter().for_each(|key| self.batch.remove(key));
                 Ok(0)
             }
-            Work::Delete { prefix } => {
+            Work::Delete { prefix, most } => {
                 self.settle()?;
-                self.delete(&prefix)
+                self.delete(&prefix, most)
             }
         })
     }
@@ -130,9 +126,9 @@ impl Group<'_> {
         Ok(revision.0)
     }
 
-    fn delete(&mut self, prefix: &str) -> Answer {
+    fn delete(&mut self, prefix: &str, most: usize) -> Answer {
         let mut found = Vec::new();
-        for document in self.tree.scan_prefix(layout::document_key(prefix)) {
+        for document in self.tree.scan_prefix(layout::document_key(prefix)).take(most) {
             let (key, stored) = document.map_err(|error| layout::broken(prefix.as_bytes(), error))?;
             found.push((key, layout::header(&stored)));
         }

@@ -43,7 +43,7 @@ impl Disk for Script {
 pub(super) fn with_disk(script: Script) -> (TempDir, Sled) {
     let folder = tempfile::tempdir().expect("a folder");
     let directory = Arc::new(DataDirectory::open(folder.path()).expect("opened"));
-    let sled = Sled::open_with(&directory, |_| script).expect("opened");
+    let sled = Sled::open_with(&directory, Arc::default(), |_| script).expect("opened");
     (folder, sled)
 }
 
