@@ -100,7 +100,17 @@ impl Worker {
     ) -> (Received, Outcome, Option<String>) {
         let settings = &serving.settings;
         let (mut taken, mut ended, mut unknown, mut several) = (0, 0, 0, 0);
-        for Notice { state, progress } in notices {
+        let all = notices.len();
+        for (number, Notice { state, progress }) in notices.into_iter().enumerate() {
+            // One at least, so that a carrier that goes on calling is heard in the end.
+            if taken > 0 && settings.written.is_used_up() {
+                let detail = format!(
+                    "{taken} notices taken, and {} of {all} not: {}",
+                    all - number,
+                    Busy::Record
+                );
+                return (Received::Later, Outcome::Refused, Some(detail));
+            }
             let note = self.jobs.note(&settings.path.tenant, &settings.path.module, &state);
             let noted = self.jobs.index().of_note(&settings.path.tenant, note);
             let key = match noted {

@@ -6,7 +6,7 @@
 //! | asked | setting | says |
 //! |---|---|---|
 //! | check | `progress` | `waiting` (unless set), with the call's id as VAR1 and the state and a `+` as the state; `completed`, `rejected`, `var-21`; any other is the error |
-//! | receive | `progress` | the same, of the order whose state is the callback's body |
+//! | receive | `progress` | the same, of the order whose state is the callback's body; once more for each of the setting `notices`, with one more `+` as the state each time |
 //! | find | `finding` | `happened`, with the call's id as VAR1; `did-not-happen`, `undecided` (unless set); any other is the error |
 //! | read | `total` | a reading of that total (1 unless set) for each order, with its VAR3; a second page follows, of none |
 //! | list | | one subscriber `S-1`, and on a second page `S-2` |
@@ -29,8 +29,15 @@ impl Completion for Hostile {
 
     fn receive(callback: &Callback) -> Result<Vec<Notice>, String> {
         begin()?;
-        let state = callback.text();
-        Ok(vec![Notice::new(state.as_ref(), progress(&state)?)])
+        let notices = config::get("notices")
+            .and_then(|number| number.parse().ok())
+            .unwrap_or(1);
+        let body = callback.text();
+        let notice = |number| {
+            let state = format!("{body}{}", "+".repeat(number));
+            progress(&state).map(|progress| Notice::new(state, progress))
+        };
+        (0..notices).map(notice).collect()
     }
 }
 
@@ -123,6 +130,11 @@ mod tests {
         assert_eq!(run.outcome, Ok(Finding::DidNotHappen));
         let run = Gateway::new().receive::<Hostile>(&Callback::post("A-1"));
         assert_eq!(run.outcome, Ok(vec![Notice::new("A-1", Progress::waiting("A-1+"))]));
+        let run = Gateway::new()
+            .config("notices", "2")
+            .receive::<Hostile>(&Callback::post("A-1"));
+        let notice = |state: &str| Notice::new(state, Progress::waiting(format!("{state}+")));
+        assert_eq!(run.outcome, Ok(vec![notice("A-1"), notice("A-1+")]));
     }
 
     #[test]

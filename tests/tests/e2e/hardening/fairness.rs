@@ -215,6 +215,37 @@ async fn of_whom_too_much_was_written_is_told_so_and_what_is_refused_is_written_
 }
 
 #[tokio::test]
+async fn what_a_callback_says_of_orders_counts_for_what_may_be_written() -> Result<()> {
+    let gateway = Gateway::start()?;
+    let admin = gateway.admin();
+    // The order's note changes with each notice, so each is written.
+    let settings = json!({ "mode": "claim", "claim": "pending", "notices": "1000" });
+    admin.deploy("north", MODULE, hostile::with(settings)?).await?;
+    let told = posting(&gateway, "north", 1).await?;
+    assert_eq!(told.element("STATUS").as_deref(), Some("PENDING"), "{told:?}");
+    set_quota(&gateway, "north", json!({ "record_bytes_per_second": 16 << 10 })).await?;
+    let shown = admin
+        .get(&format!("/v1/tenants/north/modules/{MODULE}/callback"))
+        .await?;
+    let url = format!("{}{}", gateway.public(), shown["path"].as_str().context("a path")?);
+    let called = client()?.post(&url).body("A-1").send().await?;
+    assert_eq!(called.status(), 503, "the carrier is to call again");
+    let call = admin.newest_call("north").await?;
+    let detail = call["detail"].as_str().context("a detail")?;
+    let why = "more was written down of the tenant's calls than record_bytes_per_second of its quota allows";
+    let taken: usize = detail
+        .split(' ')
+        .next()
+        .context("a word")?
+        .parse()
+        .context(detail.to_owned())?;
+    let left = 1_000 - taken;
+    assert_eq!(detail, format!("{taken} notices taken, and {left} of 1000 not: {why}"));
+    assert!((1..=500).contains(&taken), "{detail}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_ceiling_holds_whatever_a_module_was_given_before_and_after() -> Result<()> {
     let gateway = Gateway::start()?;
     let admin = gateway.admin();
