@@ -43,6 +43,7 @@ pub struct App {
     public: Listener,
     admin: Listener,
     gateway: Arc<Gateway>,
+    preparing: JoinHandle<()>,
     jobs_stop: CancellationToken,
     jobs_end: JoinHandle<()>,
     batches_end: JoinHandle<()>,
@@ -115,6 +116,8 @@ impl App {
         let told = json!({"version": env!("CARGO_PKG_VERSION"), "admin_token": origin});
         note(&trail, Deed::new(Verb::Start, "gateway").after(&told)).await;
 
+        let registry = Arc::new(registry);
+        let preparing = prepare(&registry).await;
         let (public, public_address) = listen("public_listen", config.public_listen).await?;
         let (admin, admin_address) = listen("admin_listen", config.admin_listen).await?;
         let own_listeners = vec![public_address, admin_address];
@@ -124,7 +127,6 @@ impl App {
             roots: config.tls_roots,
             ..egress::Config::default()
         }));
-        let registry = Arc::new(registry);
         let registrar = Registrar::new(Arc::clone(&registry), journal.clone(), Arc::clone(&door));
         let runner = Arc::new(Runner::new(journal.clone(), sandbox, door));
         let tenants: Vec<_> = registry.tenants().into_iter().map(|tenant| tenant.name).collect();
@@ -178,6 +180,7 @@ impl App {
             public,
             admin,
             gateway,
+            preparing,
             jobs_stop,
             jobs_end,
             batches_end,
@@ -202,6 +205,7 @@ impl App {
     /// last: it says meanwhile that the gateway is not ready.
     pub async fn stop(self) {
         let end = Instant::now() + self.drain;
+        self.preparing.abort();
         note(&self.trail, Deed::new(Verb::Stop, "gateway")).await;
         self.public.end(end).await;
         // Each call has a deadline of its own, and most have ended with their connections.
@@ -244,6 +248,22 @@ impl Listener {
             Err(error) => tracing::error!(%error, "a listener ended in a panic"),
         }
     }
+}
+
+/// How long a start waits for machine code that was not there. What takes longer is made while the gateway serves.
+const PREPARED_WITHIN: Duration = Duration::from_secs(10);
+
+async fn prepare(registry: &Arc<Registry>) -> JoinHandle<()> {
+    let registry = Arc::clone(registry);
+    let mut preparing = tokio::spawn(async move { registry.prepare().await });
+    match tokio::time::timeout(PREPARED_WITHIN, &mut preparing).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "preparing modules ended in a panic"),
+        Err(_) => {
+            tracing::info!("modules are still being prepared: until they are, their events are answered with busy")
+        }
+    }
+    preparing
 }
 
 /// Writes what the gateway does itself. It is no change, so it is done also when the store takes nothing at the moment.

@@ -26,10 +26,10 @@ use crate::domain::secret::Secret;
 use crate::egress::secrets;
 use crate::fair::{Computing, Rates};
 use crate::guessing::{Guard, Judged, Target};
-use crate::jobs::verdict::{NOT_RECORDED, STOPPED, Verdict};
+use crate::jobs::verdict::{BUSY, NOT_RECORDED, STOPPED, Verdict};
 use crate::jobs::{Jobs, Worker};
 use crate::journal::CallLog;
-use crate::registry::{Serving, Settings, Table};
+use crate::registry::{NotServing, Serving, Settings, Table};
 use crate::runner::Runner;
 use crate::sandbox::Prepared;
 use crate::telecloud::decode::{self, DecodeLimits, Kind};
@@ -330,11 +330,9 @@ fn may_run(serving: &Serving<Prepared>, event: Option<Box<Event>>) -> Result<(Ar
     if serving.settings.status == ModuleStatus::Suspended {
         return Err(Verdict::refused(SUSPENDED, "the module is suspended"));
     }
-    let version = serving.version.as_ref().ok_or_else(|| {
-        Verdict::refused(
-            NO_VERSION,
-            "the module has no active version, or it could not be made ready",
-        )
+    let version = serving.version.as_ref().map_err(|why| match why {
+        NotServing::NoVersion => Verdict::refused(NO_VERSION, why.to_string()),
+        NotServing::Preparing => Verdict::refused(BUSY, why.to_string()),
     })?;
     let event = event.ok_or_else(Verdict::test_passed)?;
     if holds_placeholder(event.document.tree()) {

@@ -16,6 +16,7 @@ mod load;
 pub mod modules;
 pub mod networks;
 mod paths;
+mod preparing;
 pub mod presence;
 mod quota;
 pub mod settings;
@@ -42,11 +43,12 @@ pub use self::access::Caller;
 pub use self::engine::{Engine, EngineError, Inspection};
 pub use self::error::RegistryError;
 pub use self::line::{Permit, Turn};
-pub use self::table::{Keys, Serving, ServingVersion, Settings, Table};
+pub use self::table::{Keys, NotServing, Serving, ServingVersion, Settings, Table};
 pub use self::telecloud::Telecloud;
 
 use self::components::{Claims, Making};
 use self::line::Line;
+use self::preparing::Unprepared;
 use self::state::{ModuleState, TenantState};
 use self::table::Live;
 use self::writing::Writer;
@@ -80,6 +82,8 @@ pub struct Registry {
     claims: Claims,
     /// Components that uploads are having compiled.
     making: Making,
+    /// What is to be made ready after the start.
+    unprepared: Mutex<Vec<Unprepared>>,
 }
 
 /// The right to change a tenant, and the state to be changed. Nobody else changes this tenant meanwhile.

@@ -81,7 +81,7 @@ impl Runner {
         self.journal.begin(NewCall {
             tenant: &settings.path.tenant,
             module: &settings.path.module,
-            version: serving.version.as_ref().map(|version| version.number),
+            version: serving.version.as_ref().ok().map(|version| version.number),
             id,
             about,
             received: Timestamp::now(),

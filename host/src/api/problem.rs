@@ -137,6 +137,7 @@ impl From<NotRun> for Problem {
             NotRun::NoModule(_)
             | NotRun::Suspended(_)
             | NotRun::NoVersion(_)
+            | NotRun::Preparing(_)
             | NotRun::NotLinked
             | NotRun::NotGranted { .. } => Code::ActionRefused.because(format!("{error}.")),
             NotRun::NotRecorded(_) => Code::OutcomeUnknown.because(format!("{error}.")),

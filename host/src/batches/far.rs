@@ -69,8 +69,9 @@ impl Through {
         if settings.status == ModuleStatus::Suspended {
             return Err(Trouble::Passing("the module is suspended".to_owned()));
         }
-        let Some(version) = &serving.version else {
-            return Err(Trouble::Passing("no version of the module is active".to_owned()));
+        let version = match &serving.version {
+            Ok(version) => version,
+            Err(why) => return Err(Trouble::Passing(why.to_string())),
         };
         if settings.written.is_used_up() {
             return Err(Trouble::Passing(Busy::Record.to_string()));

@@ -282,6 +282,7 @@ async fn open(stores: &Stores, far: &Fake) -> (Arc<Registry>, Arc<Batches>) {
     let admin = admin.expect("a good token");
     let loaded = Registry::load(stores.clone(), vault(), FakeEngine::new(), &admin).await;
     let (registry, _) = loaded.expect("loaded");
+    registry.prepare().await;
     let registry = Arc::new(registry);
     let orders = Orders::new(Arc::clone(&stores.documents), vault());
     let documents = Arc::clone(&stores.documents);

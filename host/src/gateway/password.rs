@@ -25,7 +25,7 @@ use crate::egress::secrets::placeholder;
 use crate::fair::Kind;
 use crate::jobs::OrderChange;
 use crate::jobs::verdict::{Verdict, verdict};
-use crate::registry::Serving;
+use crate::registry::{NotServing, Serving};
 use crate::runner::Time;
 use crate::sandbox::{Handle, Prepared, Ran};
 
@@ -90,6 +90,9 @@ pub enum NotRun {
     /// Nothing runs.
     #[error("module {0} has no active version, or it could not be made ready: activate one first")]
     NoVersion(ModulePath),
+    /// It will run.
+    #[error("module {0} is being made ready after a start of the gateway: try again in a while")]
+    Preparing(ModulePath),
     /// Nothing could be told to TeleCloud.
     #[error("the number of the order is not known yet: link it first")]
     NotLinked,
@@ -215,8 +218,10 @@ fn admit(
     if settings.status == ModuleStatus::Suspended {
         return Err(NotRun::Suspended(path));
     }
-    let Some(version) = serving.version.clone() else {
-        return Err(NotRun::NoVersion(path));
+    let version = match serving.version.clone() {
+        Ok(version) => version,
+        Err(NotServing::NoVersion) => return Err(NotRun::NoVersion(path)),
+        Err(NotServing::Preparing) => return Err(NotRun::Preparing(path)),
     };
     if order.order_number.is_none() {
         return Err(NotRun::NotLinked);
@@ -228,7 +233,7 @@ fn admit(
     let prepared = Arc::clone(&version.prepared);
     let serving = Serving {
         settings: settings.with_secret(name, password.clone()),
-        version: Some(version),
+        version: Ok(version),
     };
     Ok((serving, prepared))
 }

@@ -35,13 +35,20 @@ pub(crate) fn holder(label: &str, scopes: &[Scope]) -> Caller {
     }
 }
 
-/// Takes what begins with `good` or `unpreparable`; the latter fails when it is prepared. Keeps nothing that it compiled.
-#[derive(Default)]
+/// Takes what begins with `good` or `unpreparable`; the latter fails when it is prepared. Keeps nothing that it compiled. Clones
+/// are one engine.
+#[derive(Default, Clone)]
 pub(crate) struct FakeEngine {
     /// What was to be kept the last time.
     pub(crate) kept: Arc<Mutex<Vec<CodeShare>>>,
     /// Has checking wait for as long as somebody writes to it.
     pub(crate) checking: Arc<tokio::sync::RwLock<()>>,
+    /// Has preparing `good slow` wait for as long as somebody writes to it.
+    pub(crate) slow: Arc<tokio::sync::RwLock<()>>,
+    /// What fails as well when it is prepared.
+    pub(crate) unpreparable: Arc<Mutex<Option<Bytes>>>,
+    /// What was prepared, in this order.
+    pub(crate) prepared: Arc<Mutex<Vec<Bytes>>>,
 }
 
 impl FakeEngine {
@@ -74,7 +81,14 @@ impl Engine for FakeEngine {
     }
 
     async fn prepare(&self, _: Digest, component: Bytes, _: &Permit) -> Result<Arc<Bytes>, EngineError> {
-        if component.starts_with(b"unp") {
+        // Compiling takes a while, and others go on meanwhile.
+        tokio::task::yield_now().await;
+        if component == "good slow" {
+            drop(self.slow.read().await);
+        }
+        self.prepared.lock().expect("no panic").push(component.clone());
+        let unpreparable = self.unpreparable.lock().expect("no panic").as_ref() == Some(&component);
+        if unpreparable || component.starts_with(b"unp") {
             return Err(EngineError::Refused("it needs 200 MiB of memory".to_owned()));
         }
         Ok(Arc::new(component))

@@ -48,8 +48,8 @@ struct ModuleDocuments {
 }
 
 impl Registry {
-    /// Reads all tenants and makes their modules serve. A module whose active version cannot be prepared does not serve,
-    /// the log says why, and the others do.
+    /// Reads all tenants and makes their modules serve whose machine code is there; [`Registry::prepare`] makes the others
+    /// serve. A module whose active version cannot serve does not, the log says why, and the others do.
     ///
     /// # Errors
     /// When the documents cannot be read, or hold what was not written here, or were sealed with another key.
@@ -77,6 +77,7 @@ impl Registry {
             line: Line::new(),
             claims: Claims::default(),
             making: Making::default(),
+            unprepared: Mutex::default(),
         };
         registry.clear_up().await?;
         registry.read_networks().await?;
@@ -88,9 +89,7 @@ impl Registry {
             registry.take_effect(state);
         }
         registry.remove_unnamed(registry.writer.components().await?).await;
-        for (index, (path, version)) in active.iter().enumerate() {
-            // One that has to be compiled anew takes up to some fifteen seconds, and nothing listens before the last one.
-            tracing::info!(module = %path, version, "preparing module {} of {}", index + 1, active.len());
+        for (path, version) in &active {
             if let Err(error) = registry.resume(path, *version).await {
                 tracing::error!(module = %path, version, %error, "the active version does not serve");
             }
@@ -182,28 +181,6 @@ impl Registry {
         self.vault
             .open_sealed(&place, sealed)
             .map_err(|source| RegistryError::Sealed { place, source })
-    }
-
-    /// Makes the active version serve again.
-    async fn resume(&self, path: &ModulePath, number: u32) -> Result<(), RegistryError> {
-        let versions = self.versions(path)?;
-        let version = versions.iter().find(|version| version.number == number);
-        let version = version.ok_or_else(|| RegistryError::NoSuchVersion {
-            module: path.clone(),
-            wanted: number.to_string(),
-        })?;
-        let ready = match self.live.load(path, number, version.digest).await {
-            Some(ready) => ready,
-            None => {
-                let permit = self.line.permit().await;
-                let permit = permit.map_err(|source| RegistryError::NotPrepared { number, source })?;
-                self.ready(path, version, &permit).await?
-            }
-        };
-        // The quota may have been lowered since, and other settings may make more code of the same component.
-        self.check_room_to_serve(path, &self.state(&path.tenant)?.quota, &ready)?;
-        (ready.install)();
-        Ok(())
     }
 }
 

@@ -102,8 +102,19 @@ impl Settings {
 pub struct Serving<P> {
     /// How it is set up.
     pub settings: Settings,
-    /// The version that runs; none when none was activated, or when the active one could not be prepared.
-    pub version: Option<ServingVersion<P>>,
+    /// The version that runs, or why none does.
+    pub version: Result<ServingVersion<P>, NotServing>,
+}
+
+/// Why no version of a module runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotServing {
+    /// None was activated, or the active one cannot be prepared.
+    #[error("the module has no active version, or it could not be made ready")]
+    NoVersion,
+    /// The gateway has started, and makes anew what it did not find of the active one's machine code.
+    #[error("the module is being made ready after a start of the gateway")]
+    Preparing,
 }
 
 /// The version of a module that runs.
@@ -172,7 +183,8 @@ impl<P> Table<P> {
             .into_iter()
             .map(|settings| {
                 let name = settings.path.module.as_str().to_owned();
-                let version = old.get(&name).and_then(|serving| serving.version.clone());
+                let version = old.get(&name).map(|serving| serving.version.clone());
+                let version = version.unwrap_or(Err(NotServing::NoVersion));
                 (name, Arc::new(Serving { settings, version }))
             })
             .collect();
@@ -186,19 +198,34 @@ impl<P> Table<P> {
         let tenants = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let modules = tenants.get(path.tenant.as_str()).into_iter().flatten();
         let others = modules.filter(|(name, _)| name.as_str() != path.module.as_str());
-        others.filter_map(|(_, serving)| serving.version.clone()).collect()
+        others.filter_map(|(_, serving)| serving.version.clone().ok()).collect()
     }
 
     /// Replaces a module's version. A module that is gone stays gone.
     fn install(&self, path: &ModulePath, version: ServingVersion<P>) {
+        self.set(path, |_| Some(Ok(version)));
+    }
+
+    /// Says why nothing runs, where nothing does.
+    fn withhold(&self, path: &ModulePath, why: NotServing) {
+        self.set(path, |version| version.is_err().then_some(Err(why)));
+    }
+
+    fn set(
+        &self,
+        path: &ModulePath,
+        new: impl FnOnce(&Result<ServingVersion<P>, NotServing>) -> Option<Result<ServingVersion<P>, NotServing>>,
+    ) {
         let mut tenants = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let module = tenants
             .get_mut(path.tenant.as_str())
             .and_then(|modules| modules.get_mut(path.module.as_str()));
-        if let Some(serving) = module {
+        if let Some(serving) = module
+            && let Some(version) = new(&serving.version)
+        {
             *serving = Arc::new(Serving {
                 settings: serving.settings.clone(),
-                version: Some(version),
+                version,
             });
         }
     }
@@ -235,6 +262,9 @@ pub(super) trait Live: Send + Sync {
 
     /// Bytes of memory that each component takes that serves in other modules of its tenant.
     fn loaded_beside(&self, path: &ModulePath) -> HashMap<Digest, u64>;
+
+    /// See [`Table::withhold`].
+    fn withhold(&self, path: &ModulePath, why: NotServing);
 
     /// See [`Engine::keep`].
     async fn keep(&self, shares: Vec<CodeShare>);
@@ -298,6 +328,10 @@ impl<E: Engine> Live for EngineAndTable<E> {
         versions
             .map(|version| (version.digest, self.engine.code_bytes(&version.prepared)))
             .collect()
+    }
+
+    fn withhold(&self, path: &ModulePath, why: NotServing) {
+        self.table.withhold(path, why);
     }
 
     async fn keep(&self, shares: Vec<CodeShare>) {

@@ -36,6 +36,7 @@ impl Worker {
         let Some(version) = serving
             .version
             .as_ref()
+            .ok()
             .filter(|_| serving.settings.status == ModuleStatus::Active)
         else {
             return self.put_off(key, serving, standing).await;

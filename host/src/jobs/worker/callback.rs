@@ -46,7 +46,7 @@ impl Worker {
     ) -> Received {
         let settings = &serving.settings;
         let active = settings.status == ModuleStatus::Active;
-        let Some(version) = serving.version.as_ref().filter(|_| active) else {
+        let Some(version) = serving.version.as_ref().ok().filter(|_| active) else {
             return Received::Later;
         };
         if !version.prepared.exports(Export::Completion) {

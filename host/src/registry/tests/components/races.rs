@@ -119,7 +119,7 @@ async fn machine_code_that_is_made_stays_until_its_version_is_there_or_never_wil
     let setup = with_module().await;
     setup.make("other/sim").await;
     let kept_while = async |component: &'static str, ended: bool| {
-        let held = setup.checking.write().await;
+        let held = setup.engine.checking.write().await;
         let registry = Arc::clone(&setup.registry);
         let uploading = tokio::spawn(async move { step(&registry, Step::Upload("acme/sim", component)).await });
         let digest = Digest::of(component.as_bytes());
