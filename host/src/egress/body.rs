@@ -63,3 +63,32 @@ impl Gathered {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_in_pieces_of_a_byte_takes_no_more_than_it_is() {
+        let whole: Vec<u8> = (0..=u8::MAX).cycle().take(1 << 20).collect();
+        let mut gathered = Gathered::default();
+        for piece in whole.chunks(1) {
+            gathered.push(Bytes::copy_from_slice(piece));
+            assert!(gathered.only.len() <= 1);
+        }
+        let capacity = gathered.joined.capacity();
+        assert!(capacity <= 2 * whole.len(), "{capacity} bytes for {}", whole.len());
+        assert_eq!(gathered.len(), whole.len() as u64);
+        assert!(gathered.into_bytes() == whole, "in order");
+    }
+
+    #[test]
+    fn what_comes_in_one_piece_is_not_copied() {
+        let only = Bytes::from(vec![1; 1_000]);
+        let mut gathered = Gathered::default();
+        for piece in [Bytes::new(), only.clone()] {
+            gathered.push(piece);
+        }
+        assert_eq!(gathered.into_bytes().as_ptr(), only.as_ptr());
+    }
+}

@@ -155,7 +155,7 @@ impl AsyncWrite for Watched {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
 
@@ -247,5 +247,26 @@ mod tests {
             sent.push(flag.get());
         }
         assert_eq!(sent, [false, false, true, false, false, true]);
+    }
+
+    #[tokio::test]
+    async fn what_a_connection_that_was_reset_does_not_take_was_not_sent() {
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .expect("a port");
+        let flag = Sent::default();
+        let mut watched = Watched {
+            stream: connect(listener.local_addr().expect("bound")).await.expect("connected"),
+            sent: flag.clone(),
+            armed: true,
+        };
+        let (taken, _) = listener.accept().await.expect("accepted");
+        // With nothing to linger for, closing is a reset.
+        taken.set_zero_linger().expect("set");
+        drop(taken);
+        let reset = watched.read_u8().await.expect_err("it was reset");
+        assert_eq!(reset.kind(), io::ErrorKind::ConnectionReset);
+        watched.write_all(b"x").await.expect_err("nobody takes it");
+        assert!(!flag.get());
     }
 }

@@ -68,7 +68,12 @@ impl Drop for Background {
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::oneshot;
+    use std::pin::pin;
+    use std::sync::{Arc, Condvar, Mutex};
+
+    use futures_util::future::join_all;
+    use tokio::sync::{mpsc, oneshot};
+    use tokio::task::spawn_blocking;
 
     use super::*;
 
@@ -79,6 +84,38 @@ mod tests {
         let there = background.run(async { getpriority_process(None).expect("a priority") });
         assert_eq!(there.await, NICENESS.max(before));
         assert_eq!(getpriority_process(None).expect("a priority"), before);
+    }
+
+    #[tokio::test]
+    async fn as_many_look_ups_as_there_may_be_hold_up_nobody() {
+        let background = Background::start(1).expect("threads");
+        let answered = Arc::new((Mutex::new(false), Condvar::new()));
+        let (begin, mut begun) = mpsc::unbounded_channel();
+        // A resolver that does not answer, as many times as `egress` lets there be.
+        let look_ups = (0..64).map(|_| {
+            let (answered, begin) = (Arc::clone(&answered), begin.clone());
+            background.run(async move {
+                let look_up = spawn_blocking(move || {
+                    begin.send(()).expect("they are counted");
+                    let (answered, changes) = &*answered;
+                    let waiting = changes.wait_while(answered.lock().expect("no panic"), |answered| !*answered);
+                    drop(waiting);
+                });
+                look_up.await.expect("no panic");
+            })
+        });
+        let mut look_ups = pin!(join_all(look_ups));
+        for _ in 0..64 {
+            tokio::select! {
+                () = async { begun.recv().await.expect("one more") } => {}
+                _ = &mut look_ups => panic!("nobody has let them go on"),
+            }
+        }
+        let another = background.run(async { spawn_blocking(|| "done").await.expect("no panic") });
+        assert_eq!(another.await, "done");
+        *answered.0.lock().expect("no panic") = true;
+        answered.1.notify_all();
+        look_ups.await;
     }
 
     #[tokio::test]

@@ -168,6 +168,27 @@ async fn a_carrier_that_speaks_no_modern_tls_is_not_talked_to() {
 }
 
 #[tokio::test]
+async fn a_reset_before_the_request_is_none_after_it() {
+    // After a byte of the handshake, so that the connection is there.
+    let carrier = Carrier::start(|mut stream| async move {
+        stream.read_u8().await?;
+        // With nothing to linger for, closing is a reset.
+        stream.set_zero_linger()
+    })
+    .await;
+    let rig = rig(&carrier, &Authority::new("known"));
+    let error = rig.send(rig.post("{}")).await.expect_err("reset");
+    assert!(matches!(&error, DoorError::TlsFailed(_)), "{error:?}");
+    assert!(!error.was_sent());
+    assert_eq!(rig.end(), format!("not sent: {error}"));
+    assert_eq!(
+        carrier.accepted(),
+        1,
+        "nothing was sent, and it is the module that may try again"
+    );
+}
+
+#[tokio::test]
 async fn without_root_certificates_tls_fails_and_says_why() {
     let authority = Authority::new("known");
     let there = Encrypted::start(&authority.certify(&[NAME], |_| {}), MODERN, None).await;

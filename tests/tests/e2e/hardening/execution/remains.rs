@@ -13,10 +13,18 @@ async fn what_a_tenant_left_in_memory_tables_and_globals_is_gone_when_the_next_o
     // With one slot, each call has the memory of the one before.
     let gateway = Gateway::start_in(folder, &["--concurrent-calls", "1"]).expect("the gateway starts");
     let hostile = all().expect("they can be read");
-    let curious = hostile.into_iter().find(|hostile| hostile.name == "remains-of-others");
-    let curious = curious.expect("it is there").component.to_vec();
-    for tenant in ["one", "other"] {
-        let deployment = Deployment::of(curious.clone());
+    let curious = |name| {
+        let hostile = hostile.iter().find(|hostile| hostile.name == name);
+        hostile.expect("it is there").component.to_vec()
+    };
+    // Two run the same component, and the third one another, with data of its own.
+    let tenants = [
+        ("one", "remains-of-others"),
+        ("other", "remains-of-others"),
+        ("third", "remains-beside-data"),
+    ];
+    for (tenant, name) in tenants {
+        let deployment = Deployment::of(curious(name));
         gateway
             .admin()
             .deploy(tenant, MODULE, deployment)
@@ -24,7 +32,7 @@ async fn what_a_tenant_left_in_memory_tables_and_globals_is_gone_when_the_next_o
             .expect("deployed");
     }
     for number in ["1", "2", "3"] {
-        for tenant in ["one", "other"] {
+        for (tenant, _) in tenants {
             let told = call_with(&gateway, tenant, &order(number)).await.expect("an answer");
             assert_eq!(
                 told.error(),
