@@ -80,6 +80,15 @@ impl PowerLoss {
         ])
     }
 
+    /// From now on the disk takes nothing any more: every sync fails.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn break_disk(&self) -> anyhow::Result<()> {
+        fs::write(self.shadow.path().join("broken"), "")?;
+        Ok(())
+    }
+
     /// Makes a folder what the watched one is after a power failure. The program has to be dead by now.
     ///
     /// # Errors

@@ -43,8 +43,15 @@ impl Jobs {
                 self.index().remove(key);
                 return Ok(None);
             };
-            if case.job.stage == Stage::Running && recovery::keep_late(self, key).await? {
-                continue;
+            if case.job.stage == Stage::Running {
+                if recovery::keep_late(self, key).await? {
+                    continue;
+                }
+                // Its end was not written, and nobody is at it who could.
+                if !self.claims.holds(case.job.identity) && !self.index().is_busy(key) {
+                    recovery::settle(self, key, &case.job).await?;
+                    continue;
+                }
             }
             if case.job.standing() == Stage::Found {
                 let undone = self.is_undone(path, event, key.call).await?;

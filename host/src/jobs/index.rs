@@ -228,6 +228,11 @@ impl Index {
         self.entries.get(key).map(|entry| Arc::clone(&entry.changed))
     }
 
+    /// Whether somebody works on the job.
+    pub(super) fn is_busy(&self, key: &JobKey) -> bool {
+        self.entries.get(key).is_some_and(|entry| entry.busy)
+    }
+
     /// Has a job looked at now.
     pub(super) fn hurry(&mut self, key: &JobKey) {
         if let Some(entry) = self.entries.get_mut(key) {

@@ -15,6 +15,7 @@
 //! | `files/{key}` | the bytes and the mode of a file, as of its latest sync |
 //! | `folders/{key}` | the names in a folder, as of its latest sync: `file` or `folder`, key, name, one a line |
 //! | `root` | the key of the folder that is recorded |
+//! | `broken` | nothing: as long as it is there, every sync fails with an error of the disk |
 //!
 //! A key is the inode's number and the time it was made, so that a file that takes over a number has nothing of the
 //! one before it.
@@ -170,6 +171,9 @@ fn record(number: c_int) -> Result<bool> {
         return Ok(false);
     };
     let shadow = &recorded.recording.shadow;
+    if shadow.join("broken").exists() {
+        return Err(Error::from_raw_os_error(libc::EIO));
+    }
     // One at a time, over all threads and processes: a copy that is overtaken would put older bytes over newer ones.
     let turn = File::create(shadow.join("lock"))?;
     turn.lock()?;

@@ -1,4 +1,5 @@
-//! What a power failure leaves: all that was acknowledged as durable, and of the rest nothing by halves.
+//! What a power failure leaves: all that was acknowledged as durable, and of the rest nothing by halves. And what a disk that
+//! fails leaves undone.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -150,5 +151,51 @@ async fn answered_calls_and_all_that_was_set_up_outlive_a_power_failure() -> Res
         assert_eq!(orders, expected, "{}", at());
         placed(&gateway, "4").await.with_context(at)?;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn when_the_disk_fails_nothing_new_is_done_and_what_was_done_is_answered_as_before() -> Result<()> {
+    let carrier = FakeCarrier::start().await?;
+    carrier.always("/", Behaviour::answer(Reply::new(StatusCode::OK, "text/plain", "done")));
+    let folder = Arc::new(tempfile::tempdir()?);
+    let power = PowerLoss::watch(folder.path())?;
+    let gateway = Gateway::start_recorded(folder, &power)?;
+    let deployment = fetching(&carrier.url(), json!({"method": "POST"}))?;
+    gateway.admin().deploy("acme", MODULE, deployment).await?;
+    let posted = async |gateway: &Gateway, number: &str| {
+        let fields = order(number);
+        let posted = post(&client()?, &gateway.url("acme", MODULE), Encoding::Form, &fields).await?;
+        Told::read(posted.status, posted.body)
+    };
+    let first = posted(&gateway, "1").await?;
+    assert_eq!(first.element("VAR2").as_deref(), Some("done"), "{first:?}");
+    let connections = carrier.connections();
+
+    power.break_disk()?;
+    let untouched = "Module Error: the gateway cannot record the call, nothing was changed. Please retry.";
+    let unknown = "Module Error: the gateway cannot read whether this order was carried out before, and has not run it now. \
+                   Please retry.";
+    for error in [untouched, unknown] {
+        assert_eq!(posted(&gateway, "2").await?.error(), error);
+        assert_eq!(
+            posted(&gateway, "1").await?,
+            first,
+            "it has run, and nobody may be told otherwise"
+        );
+    }
+    assert_eq!(
+        carrier.connections(),
+        connections,
+        "nothing leaves that is not on record"
+    );
+    let log = gateway.log().join("\n");
+    assert!(log.contains("the store takes no more writes"), "{log}");
+
+    let gateway = Gateway::start_in(gateway.kill()?, &[])?;
+    assert_eq!(posted(&gateway, "1").await?, first);
+    assert_eq!(carrier.connections(), connections);
+    placed(&gateway, "3").await?;
+    assert_eq!(carrier.connections(), connections + 1);
     Ok(())
 }
