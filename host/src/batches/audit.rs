@@ -71,7 +71,7 @@ impl Batches {
         record.progress.listed = page.next.is_none();
         record.progress.cursor = page.next;
         let record = self.store.put_record(path, record)?;
-        Ok(self.store.write_in_pieces(changes, record).await?)
+        Ok(self.store.write_in_pieces(changes, vec![record]).await?)
     }
 
     async fn compare(
@@ -90,7 +90,7 @@ impl Batches {
         record.run.status = RunStatus::Done;
         let changes = self.store.put_page(path, record.run.id, Folder::Results, 0, &rows);
         let (changes, done) = (changes.await?, self.store.put_record(path, record)?);
-        self.store.write_in_pieces(changes, done).await?;
+        self.store.write_in_pieces(changes, vec![done]).await?;
         self.store.forget_list(path, record.run.id, Folder::Listed).await
     }
 

@@ -66,10 +66,11 @@ impl Store {
         self.documents.write(changes, Durability::Synced).await.map(drop)
     }
 
-    /// Writes in pieces, the last one with `last`: until that is there, what was written is of no account.
-    pub(super) async fn write_in_pieces(&self, changes: Vec<Change>, last: Change) -> Result<(), StorageError> {
+    /// Writes a page in pieces, then all of `last` together with the rest of it: until that is there, the page is of no
+    /// account.
+    pub(super) async fn write_in_pieces(&self, page: Vec<Change>, last: Vec<Change>) -> Result<(), StorageError> {
         let (mut piece, mut bytes) = (Vec::new(), 0);
-        for change in changes {
+        for change in page {
             bytes += change.bytes();
             piece.push(change);
             if bytes >= PIECE_BYTES {
@@ -78,7 +79,7 @@ impl Store {
                 bytes = 0;
             }
         }
-        piece.push(last);
+        piece.extend(last);
         self.write(piece).await
     }
 

@@ -62,15 +62,16 @@ impl Batches {
         let results = self
             .store
             .put_page(path, record.run.id, Folder::Results, number, &outcome.results);
-        outcome.changes.extend(results.await?);
+        let results = results.await?;
         let read: BTreeSet<OrderId> = page
             .readings
             .iter()
             .filter_map(|reading| Some(asked.get(&reading.order_number)?.order.id))
             .collect();
         go_on(record, &read, page.next);
-        let record = self.store.put_record(path, record)?;
-        Ok(self.store.write_in_pieces(outcome.changes, record).await?)
+        // What TeleCloud was told is on record together with how far the run is, or its results would be of another reading.
+        outcome.changes.push(self.store.put_record(path, record)?);
+        Ok(self.store.write_in_pieces(results, outcome.changes).await?)
     }
 
     /// Finds the orders to ask about next. Says whether there are any; without, the record is written as it is then.

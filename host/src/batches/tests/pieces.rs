@@ -69,7 +69,7 @@ async fn a_large_page_is_written_in_pieces_and_how_far_the_run_is_comes_last() {
     let changes = changes.expect("a page");
     let total: usize = changes.iter().map(Change::bytes).sum();
     let last = store.put_record(&rig.path, &record).expect("a document");
-    store.write_in_pieces(changes, last).await.expect("written");
+    store.write_in_pieces(changes, vec![last]).await.expect("written");
     let writes = std::mem::take(&mut *documents.writes.lock().expect("no test has failed"));
     let most = 2 * PIECE_BYTES;
     assert!(
