@@ -134,7 +134,7 @@ impl Change {
 const WORK: &str = "work/";
 
 /// The tenant whose own work all of these documents are.
-fn worker<'a>(mut keys: impl Iterator<Item = &'a str>) -> Option<TenantName> {
+fn owner<'a>(mut keys: impl Iterator<Item = &'a str>) -> Option<TenantName> {
     let tenant = |key: &'a str| key.strip_prefix(WORK)?.split_once('/').map(|(tenant, _)| tenant);
     let first = tenant(keys.next()?)?;
     if keys.all(|key| tenant(key) == Some(first)) {
@@ -145,7 +145,7 @@ fn worker<'a>(mut keys: impl Iterator<Item = &'a str>) -> Option<TenantName> {
 }
 
 /// The bytes that a write takes: of the records, whatever their keys are, and of the documents.
-fn bytes<K>(records: &[(K, Bytes)], changes: &[Change]) -> usize {
+fn bytes_of<K>(records: &[(K, Bytes)], changes: &[Change]) -> usize {
     let records: usize = records.iter().map(|(_, record)| record.len()).sum();
     records + changes.iter().map(Change::bytes).sum::<usize>()
 }

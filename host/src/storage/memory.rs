@@ -80,8 +80,8 @@ impl Documents for Memory {
     }
 
     async fn write(&self, changes: Vec<Change>, _: Durability) -> Result<Option<Revision>, StorageError> {
-        if let Some(tenant) = storage::worker(changes.iter().map(Change::key)) {
-            self.written.of(&tenant).spend(storage::bytes::<()>(&[], &changes));
+        if let Some(tenant) = storage::owner(changes.iter().map(Change::key)) {
+            self.written.of(&tenant).spend(storage::bytes_of::<()>(&[], &changes));
         }
         self.kept().write(changes)
     }
@@ -122,7 +122,7 @@ impl Log for Memory {
         changes: Vec<Change>,
         _: Durability,
     ) -> Result<Option<Revision>, StorageError> {
-        self.written.of(tenant).spend(storage::bytes(&records, &changes));
+        self.written.of(tenant).spend(storage::bytes_of(&records, &changes));
         let mut kept = self.kept();
         let revision = kept.write(changes)?;
         kept.log.entry(tenant.clone()).or_default().extend(records);

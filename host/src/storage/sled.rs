@@ -151,7 +151,7 @@ impl Sled {
         }
         let puts = changes.iter().any(Change::is_put);
         if let Some(tenant) = &whose {
-            self.written.of(tenant).spend(storage::bytes(&records, &changes));
+            self.written.of(tenant).spend(storage::bytes_of(&records, &changes));
         }
         let revision = self
             .writer
@@ -233,12 +233,12 @@ impl Documents for Sled {
     async fn write(&self, changes: Vec<Change>, durability: Durability) -> Result<Option<Revision>, StorageError> {
         // In one line with its log, so that what a tenant writes is in order, whichever of the two it is, and no other tenant's
         // settings wait for it.
-        let whose = storage::worker(changes.iter().map(Change::key));
+        let whose = storage::owner(changes.iter().map(Change::key));
         self.write_all(whose, Vec::new(), changes, durability).await
     }
 
     async fn delete(&self, prefix: &str) -> Result<usize, StorageError> {
-        let whose = storage::worker([prefix].into_iter());
+        let whose = storage::owner([prefix].into_iter());
         let mut removed = 0;
         loop {
             let prefix = prefix.to_owned();

@@ -27,7 +27,7 @@ impl Work {
     /// For the limits of a group.
     pub(super) fn size(&self) -> Size {
         let (values, bytes) = match self {
-            Self::Write { records, changes } => (records.len() + changes.len(), storage::bytes(records, changes)),
+            Self::Write { records, changes } => (records.len() + changes.len(), storage::bytes_of(records, changes)),
             Self::Delete { most, .. } => (*most, 0),
             Self::Remove(keys) => (keys.len(), 0),
         };

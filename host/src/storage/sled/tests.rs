@@ -354,6 +354,6 @@ fn a_tenants_own_work_is_told_from_all_else() {
         (&["tenants/acme", "work/acme/jobs/1"], None),
     ];
     for (keys, expected) in rows {
-        assert_eq!(storage::worker(keys.iter().copied()), expected, "{keys:?}");
+        assert_eq!(storage::owner(keys.iter().copied()), expected, "{keys:?}");
     }
 }
