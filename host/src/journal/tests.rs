@@ -61,6 +61,10 @@ fn begin(stores: &Stores, seconds: i64) -> CallLog {
 }
 
 fn begin_about(stores: &Stores, seconds: i64, about: Option<CallId>) -> CallLog {
+    begin_with(stores, seconds, about, 1_000)
+}
+
+fn begin_with(stores: &Stores, seconds: i64, about: Option<CallId>, log_bytes: u64) -> CallLog {
     let received = second(seconds);
     Journal::new(stores.log.clone()).begin(NewCall {
         tenant: &tenant("acme"),
@@ -70,7 +74,7 @@ fn begin_about(stores: &Stores, seconds: i64, about: Option<CallId>) -> CallLog 
         about,
         durability: Durability::Synced,
         received,
-        log_bytes: 1_000,
+        log_bytes,
         secrets: &Arc::default(),
     })
 }

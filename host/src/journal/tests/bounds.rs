@@ -11,18 +11,7 @@ async fn stored(stores: &Stores, call: &CallLog) -> usize {
 
 /// Begins a call that may log as much as there may be.
 fn begin_chatty(stores: &Stores, seconds: i64) -> CallLog {
-    let received = second(seconds);
-    Journal::new(stores.log.clone()).begin(NewCall {
-        tenant: &tenant("acme"),
-        module: &ModuleName::parse("sim").expect("a name"),
-        version: Some(3),
-        id: id_at(received, 7),
-        about: None,
-        durability: Durability::Synced,
-        received,
-        log_bytes: CEILING.log_bytes,
-        secrets: &Arc::default(),
-    })
+    begin_with(stores, seconds, None, CEILING.log_bytes)
 }
 
 fn large() -> RecordedRequest {
