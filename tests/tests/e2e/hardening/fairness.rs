@@ -233,12 +233,7 @@ async fn what_a_callback_says_of_orders_counts_for_what_may_be_written() -> Resu
     let call = admin.newest_call("north").await?;
     let detail = call["detail"].as_str().context("a detail")?;
     let why = "more was written down of the tenant's calls than record_bytes_per_second of its quota allows";
-    let taken: usize = detail
-        .split(' ')
-        .next()
-        .context("a word")?
-        .parse()
-        .context(detail.to_owned())?;
+    let taken: usize = detail.split(' ').next().context("a word")?.parse()?;
     let left = 1_000 - taken;
     assert_eq!(detail, format!("{taken} notices taken, and {left} of 1000 not: {why}"));
     assert!((1..=500).contains(&taken), "{detail}");
