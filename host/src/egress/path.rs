@@ -43,13 +43,17 @@ pub fn normalise(path: &str) -> Result<Cow<'_, str>, BadPath> {
         return Err(BadPath::NotRooted);
     }
     let path = if path.contains('%') {
-        percent_decode_str(path).decode_utf8().map_err(|_| BadPath::NotText)?;
         Cow::Owned(respell(path)?)
     } else {
         Cow::Borrowed(path)
     };
     if let Some(bad) = path.chars().find(|character| !is_path_character(*character)) {
         return Err(BadPath::Unencoded(bad));
+    }
+    let meant = percent_decode_str(&path).decode_utf8().map_err(|_| BadPath::NotText)?;
+    // Also those beyond ASCII: U+0085 ends a line for some servers.
+    if meant.contains(char::is_control) {
+        return Err(BadPath::Ambiguous("control character"));
     }
     let mut segments = path.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
@@ -80,7 +84,6 @@ fn respell(path: &str) -> Result<String, BadPath> {
             b'\\' => return Err(BadPath::Ambiguous("backslash")),
             b'.' => return Err(BadPath::Ambiguous("dot")),
             b'%' => return Err(BadPath::Ambiguous("percent sign")),
-            0..=0x1f | 0x7f => return Err(BadPath::Ambiguous("control character")),
             b'-' | b'_' | b'~' => spelled.push(char::from(byte)),
             _ if byte.is_ascii_alphanumeric() => spelled.push(char::from(byte)),
             _ => spelled.push_str(&format!("%{byte:02X}")),
@@ -258,6 +261,7 @@ mod tests {
             ("/%252e%252e/b", Ambiguous("percent sign")),
             ("/a%00", Ambiguous("control character")),
             ("/a%0d%0ab", Ambiguous("control character")),
+            ("/a%c2%85b", Ambiguous("control character")),
             ("/%c0%ae%c0%ae/b", NotText),
             ("//evil.example/x", EmptySegment),
             ("/a//b", EmptySegment),
