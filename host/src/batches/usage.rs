@@ -61,15 +61,16 @@ impl Batches {
         let number = record.progress.pages;
         let results = self
             .store
-            .put_page(path, record.run.id, Folder::Results, number, &outcome.results);
-        let results = results.await?;
+            .put_page(path, record.run.id, Folder::Results, number, &outcome.results)
+            .await?;
         let read: BTreeSet<OrderId> = page
             .readings
             .iter()
             .filter_map(|reading| Some(asked.get(&reading.order_number)?.order.id))
             .collect();
         go_on(record, &read, page.next);
-        // What TeleCloud was told is on record together with how far the run is, or its results would be of another reading.
+        // What TeleCloud was told is on record together with how far the run is: alone, the page would be read again, and its
+        // results would not say what was told.
         outcome.changes.push(self.store.put_record(path, record)?);
         Ok(self.store.write_in_pieces(results, outcome.changes).await?)
     }
